@@ -1,0 +1,210 @@
+//! Which object holds which namespace's documents.
+//!
+//! PBM does not escape names, so some namespaces cannot lie under PBM's name for them: two would share one object, or a storage
+//! could not hold the name. Those lie among our own objects. In PBM's `metadata.json` they must be listed with size 0 and checksum 0:
+//! PBM then creates them empty, with their options and indexes, and restores everything else; it never sees the documents. Our own
+//! record of the snapshot says where they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oplogue_domain::{BackupName, Namespace, ReplicaSetName};
+
+use super::layout;
+use crate::compression::Compression;
+use crate::sidecar;
+
+/// Where the documents of one namespace are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssignedObject {
+    pub namespace: Namespace,
+    pub object: String,
+    /// Why it is not PBM's name for the namespace; `None` when it is, and PBM can restore it.
+    pub unknown_to_pbm: Option<Unfit>,
+}
+
+/// Why a namespace cannot lie under PBM's name for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("its name changes when it is cleaned as a path")]
+    Unclean,
+    #[error("its name is too long for a file")]
+    TooLong,
+    #[error("its name has characters that object stores cannot list")]
+    Unlistable,
+    #[error("its name is that of another object of the layout")]
+    Reserved,
+    #[error("another collection's name leads to the same object")]
+    Shared,
+}
+
+/// File systems allow 255 bytes; the rest is for what a storage appends while it writes.
+const COMPONENT_BYTES_MAX: usize = 215;
+/// S3 allows 1,024 bytes for a whole key; the rest is for the folder of the storage.
+const NAME_BYTES_MAX: usize = 800;
+
+/// Gives every namespace an object of its own, in the order of `namespaces`, which must be all of the snapshot's that have documents,
+/// each once. The same input gives the same names.
+pub fn assign_objects(
+    backup: &BackupName,
+    replica_set: &ReplicaSetName,
+    namespaces: &[Namespace],
+    compression: Compression,
+) -> Vec<AssignedObject> {
+    let folder = layout::snapshot_folder(backup, replica_set);
+    let plain = |namespace| layout::plain_namespace_object(backup, replica_set, namespace, compression);
+    let names: Vec<(String, Option<Unfit>)> = namespaces
+        .iter()
+        .map(|namespace| {
+            let name = plain(namespace);
+            let unfit = unfit(&name, &folder);
+            (name, unfit)
+        })
+        .collect();
+
+    // Shorter names first: a name that is a folder of another wins over it.
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|index| (names[*index].0.len(), *index));
+    let mut taken = BTreeSet::new();
+    let mut shared = BTreeMap::new();
+    for index in order {
+        let (name, unfit) = &names[index];
+        if unfit.is_some() {
+            continue;
+        }
+        let above_or_same = name.match_indices('/').map(|(slash, _)| &name[..slash]).chain([name.as_str()]);
+        if above_or_same.into_iter().any(|name| taken.contains(name)) {
+            shared.insert(index, Unfit::Shared);
+        } else {
+            taken.insert(name.as_str());
+        }
+    }
+
+    let assign = |(index, namespace): (usize, &Namespace)| {
+        let (name, unfit) = &names[index];
+        let unknown_to_pbm = unfit.or_else(|| shared.get(&index).copied());
+        let object = match unknown_to_pbm {
+            None => name.clone(),
+            Some(_) => sidecar::data_object(backup, replica_set, index, namespace, compression),
+        };
+        AssignedObject { namespace: namespace.clone(), object, unknown_to_pbm }
+    };
+    namespaces.iter().enumerate().map(assign).collect()
+}
+
+/// Looks at one name alone.
+fn unfit(name: &str, folder: &str) -> Option<Unfit> {
+    let below = name.strip_prefix(folder).unwrap_or(name);
+    // XML cannot carry these, and S3 lists in XML; a carriage return would come back as a line feed.
+    let unlistable =
+        |character: char| matches!(character, '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') && !matches!(character, '\t' | '\n');
+    let first = below.split('/').next().unwrap_or(below);
+    // `.tmp` is hidden by PBM's listings, `.pbm.json` anywhere would be taken for a backup.
+    let reserved = matches!(first, "metadata.json" | "meta.pbm" | "oplog")
+        || [".tmp", ".pbm.json"].iter().any(|suffix| name.ends_with(suffix))
+        || layout::split_part(name).1.is_some();
+    if layout::clean(name) != name {
+        Some(Unfit::Unclean)
+    } else if name.len() > NAME_BYTES_MAX || below.split('/').any(|component| component.len() > COMPONENT_BYTES_MAX) {
+        Some(Unfit::TooLong)
+    } else if name.contains(unlistable) {
+        Some(Unfit::Unlistable)
+    } else if reserved {
+        Some(Unfit::Reserved)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assigned(compression: Compression, namespaces: &[&str]) -> Vec<AssignedObject> {
+        let namespaces: Vec<Namespace> = namespaces.iter().map(|text| text.parse().expect("a namespace of the test")).collect();
+        let (backup, rs) = ("b".parse().expect("a backup of the test"), "rs0".parse().expect("a replica set of the test"));
+        let assigned = assign_objects(&backup, &rs, &namespaces, compression);
+        assert_eq!(
+            assigned.iter().map(|object| &object.object).collect::<BTreeSet<_>>().len(),
+            namespaces.len(),
+            "names are unique"
+        );
+        assert!(assigned.iter().map(|object| &object.namespace).eq(&namespaces), "the order is kept");
+        assigned
+    }
+
+    fn reasons(compression: Compression, namespaces: &[&str]) -> Vec<Option<Unfit>> {
+        assigned(compression, namespaces).into_iter().map(|object| object.unknown_to_pbm).collect()
+    }
+
+    #[test]
+    fn ordinary_and_odd_names_lie_where_pbm_looks_for_them() {
+        let namespaces =
+            ["db.a", "db.A", "db.slash/in/name", "db.quote'\"s", "db.back\\slash", "db.tab\there", "db.metadata.json", "db.~x"];
+        for object in assigned(Compression::Zstd, &namespaces) {
+            assert_eq!(object.unknown_to_pbm, None);
+            assert_eq!(object.object, format!("b/rs0/{}.zst", object.namespace));
+        }
+    }
+
+    #[test]
+    fn names_that_pbm_confuses_are_kept_apart() {
+        assert_eq!(reasons(Compression::Zstd, &["db.a//b", "db.a/b"]), [Some(Unfit::Unclean), None]);
+        assert_eq!(reasons(Compression::None, &["db.a/./b", "db.a/", "db.x/../y"]), [Some(Unfit::Unclean); 3]);
+    }
+
+    #[test]
+    fn a_name_that_would_be_a_folder_of_another_is_not_shared() {
+        assert_eq!(reasons(Compression::Zstd, &["db.a.zst/b", "db.a"]), [Some(Unfit::Shared), None]);
+        assert_eq!(reasons(Compression::None, &["db.a", "db.a/b/c"]), [None, Some(Unfit::Shared)]);
+        assert_eq!(reasons(Compression::Zstd, &["db.a", "db.a/b"]), [None, None]);
+    }
+
+    #[test]
+    fn names_of_the_layout_itself_are_not_given_away() {
+        let namespaces = ["metadata.json", "meta.pbm", "x.pbm.json", "x.tmp", "x.pbmpart.3", "oplog.x"];
+        let reserved = Some(Unfit::Reserved);
+        assert_eq!(reasons(Compression::None, &namespaces), [reserved, reserved, reserved, reserved, reserved, None]);
+        assert_eq!(reasons(Compression::Zstd, &namespaces), [None; 6]);
+        assert_eq!(reasons(Compression::Zstd, &["metadata.json/x", "meta.pbm/y"]), [reserved; 2]);
+    }
+
+    #[test]
+    fn names_too_long_for_a_file_get_a_short_one() {
+        let (long, fits) = (format!("db.{}", "é".repeat(120)), format!("db.{}", "x".repeat(200)));
+        let assigned = assigned(Compression::Zstd, &[&long, &fits]);
+        assert_eq!(assigned[0].unknown_to_pbm, Some(Unfit::TooLong));
+        assert_eq!(assigned[1].unknown_to_pbm, None);
+        assert!(assigned[0].object.split('/').all(|component| component.len() <= COMPONENT_BYTES_MAX));
+    }
+
+    #[test]
+    fn control_characters_are_not_written_as_they_are() {
+        let assigned = assigned(Compression::S2, &["db.a\rb", "db.\u{1}", "db.\u{ffff}"]);
+        for object in &assigned {
+            assert_eq!(object.unknown_to_pbm, Some(Unfit::Unlistable));
+            assert!(object.object.bytes().all(|byte| byte.is_ascii_graphic()), "{}", object.object);
+        }
+    }
+
+    #[test]
+    fn a_collection_beside_the_buckets_of_its_name_is_kept_apart() {
+        assert_eq!(reasons(Compression::S2, &["db.ts", "db.system.buckets.ts"]), [None, Some(Unfit::Shared)]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_names_become_different_objects_none_inside_another(
+            collections in proptest::collection::btree_set("[ab./]{1,6}", 1..12),
+            which in 0..6usize,
+        ) {
+            let namespaces: Vec<String> = collections.iter().map(|collection| format!("db.{collection}")).collect();
+            let namespaces: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+            let objects: Vec<String> = assigned(Compression::ALL[which], &namespaces).into_iter().map(|object| object.object).collect();
+            for object in &objects {
+                proptest::prop_assert_eq!(&layout::clean(object), object);
+                let inside = format!("{object}/");
+                proptest::prop_assert!(!objects.iter().any(|other| other.starts_with(&inside)));
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! From operations to what is sent to the target.
+//!
+//! The second run over the oplog. Every operation is resolved to its collection as in the survey; if that collection is restored, the
+//! write is sent under the collection's target name, whatever it was called then. No UUID is sent: names of the target are unique and
+//! never change while it is written to. Commands that change data or options run in order; creation, drops, renames and indexes are the
+//! plan's business.
+
+use std::collections::HashMap;
+
+use bson::raw::{CStr, cstr};
+use bson::{Document, RawDocument, RawDocumentBuf, doc};
+use oplogue_domain::{Namespace, OplogTime};
+
+use crate::OplogError;
+use crate::lineage::{CollectionId, CollectionKind, Lineage};
+use crate::operation::{Kind, Operation};
+use crate::outcome::SelectedSurvivor;
+use crate::rules::{Ddl, Meaning};
+
+/// Something to do on the target.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// One operation for an `applyOps`: `{op, ns, o}`, of an update also `o2`, and `b` if the entry had it.
+    Write(RawDocumentBuf),
+    /// A command to run on a database, after everything before and before everything after.
+    Command { database: String, command: Document },
+}
+
+/// Where changes of users and roles go: collections beside the real ones, from which they are merged at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principals {
+    pub users: Namespace,
+    pub roles: Namespace,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    /// Where writes go: of a time series the buckets.
+    physical: Namespace,
+    /// What commands are about.
+    logical: Namespace,
+    skip_inserts_through: Option<OplogTime>,
+}
+
+/// Sends operations to the collections that are restored.
+#[derive(Clone, Debug)]
+pub struct Router {
+    lineage: Lineage,
+    targets: HashMap<CollectionId, Target>,
+    principals: Option<Principals>,
+}
+
+impl Router {
+    /// `lineage` is a fresh one of the same snapshot that the survey used; `selected` comes from the survey's outcome. Without
+    /// `principals` changes of users and roles are left out.
+    pub fn new(lineage: Lineage, selected: &[SelectedSurvivor], principals: Option<Principals>) -> Self {
+        let targets = selected.iter().map(|selected| {
+            let physical = match selected.survivor.kind {
+                CollectionKind::TimeSeries => selected.target.buckets(),
+                _ => selected.target.clone(),
+            };
+            let target = Target {
+                physical,
+                logical: selected.target.clone(),
+                skip_inserts_through: selected.survivor.skip_inserts_through,
+            };
+            (selected.survivor.id, target)
+        });
+        Self {
+            targets: targets.collect(),
+            lineage,
+            principals,
+        }
+    }
+
+    /// What to do for the next operation; `None` when it is not about anything that is restored, or is in the snapshot already.
+    pub fn route(&mut self, operation: &Operation) -> Result<Option<Step>, OplogError> {
+        let resolved = self.lineage.push(operation)?;
+        match (&resolved.meaning, resolved.collection) {
+            (Meaning::Principal, _) => {
+                let scratch = self.scratch(operation);
+                scratch.map(|namespace| write(operation, namespace).map(Step::Write)).transpose()
+            }
+            (Meaning::PrincipalsDropped, _) => Ok(self.scratch(operation).map(|namespace| Step::Command {
+                database: namespace.database.clone(),
+                command: doc! { "delete": &namespace.collection, "deletes": [{ "q": {}, "limit": 0 }] },
+            })),
+            (Meaning::Write, Some(id)) => {
+                let Some(target) = self.targets.get(&id) else { return Ok(None) };
+                let shown = target.skip_inserts_through.is_some_and(|through| operation.time <= through);
+                if shown && operation.kind == Kind::Insert {
+                    return Ok(None);
+                }
+                Ok(Some(Step::Write(write(operation, &target.physical)?)))
+            }
+            (Meaning::Ddl(ddl), Some(id)) => Ok(self
+                .targets
+                .get(&id)
+                .and_then(|target| command(operation, ddl, target))
+                .map(|command| Step::Command {
+                    database: command.0,
+                    command: command.1,
+                })),
+            _ => Ok(None),
+        }
+    }
+
+    /// The state of the lineage after the last operation.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    fn scratch(&self, operation: &Operation) -> Option<&Namespace> {
+        let principals = self.principals.as_ref()?;
+        match operation.namespace.collection.as_str() {
+            "system.users" => Some(&principals.users),
+            _ => Some(&principals.roles),
+        }
+    }
+}
+
+fn write(operation: &Operation, namespace: &Namespace) -> Result<RawDocumentBuf, OplogError> {
+    let mut step = RawDocumentBuf::new();
+    step.append(cstr!("op"), operation.kind.letter());
+    step.append(cstr!("ns"), namespace.to_string());
+    append(&mut step, cstr!("o"), &operation.o);
+    if operation.kind == Kind::Update {
+        let Some(o2) = &operation.o2 else {
+            return Err(OplogError::malformed(
+                operation.time,
+                "an update does not say of which document: it has no `o2`",
+            ));
+        };
+        append(&mut step, cstr!("o2"), o2);
+        if let Some(upsert) = operation.upsert {
+            step.append(cstr!("b"), upsert);
+        }
+    }
+    Ok(step)
+}
+
+fn append(step: &mut RawDocumentBuf, key: &CStr, document: &RawDocument) {
+    step.append(key, document);
+}
+
+/// The command that repeats `ddl` on the target, if it is one that must be repeated.
+fn command(operation: &Operation, ddl: &Ddl, target: &Target) -> Option<(String, Document)> {
+    let name = target.logical.collection.clone();
+    let shown = target.skip_inserts_through.is_some_and(|through| operation.time <= through);
+    let command = match ddl {
+        Ddl::CollMod(arguments) => {
+            let mut command = doc! { "collMod": name };
+            // Indexes are built at the end, in their final state; a time series is created with its final granularity.
+            let kept = arguments
+                .iter()
+                .filter(|(argument, _)| !matches!(argument.as_str(), "index" | "timeseries"));
+            command.extend(kept.map(|(argument, value)| (argument.clone(), value.clone())));
+            (command.len() > 1).then_some(command)?
+        }
+        // The snapshot was read after it.
+        Ddl::EmptyCapped | Ddl::ConvertToCapped { .. } if shown => return None,
+        Ddl::EmptyCapped => doc! { "emptycapped": name },
+        Ddl::ConvertToCapped { size } => doc! { "convertToCapped": name, "size": size.clone() },
+        _ => return None,
+    };
+    Some((target.logical.database.clone(), command))
+}

@@ -1,0 +1,8 @@
+//! The promises of every storage, on the real thing.
+
+mod conformance;
+mod filesystem;
+mod resuming;
+mod s3;
+mod s3_encryption;
+mod s3_refusals;
