@@ -1,0 +1,114 @@
+//! Reading one collection, whole or in parts, into one object.
+//!
+//! When the server makes a part begin again (the collection was renamed, a capped one overtook its reader), the whole
+//! collection begins again: its parts share one object, and what one part has written cannot be taken out of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use anyhow::bail;
+use futures::future::try_join_all;
+use futures::{StreamExt, pin_mut};
+use oplogue_mongo::{Connection, IdRange, ListedCollection, ReadEvent};
+use oplogue_repository::{DocumentObject, Written};
+use tokio::sync::Semaphore;
+
+use crate::progress::{Progress, Step};
+
+/// Beginnings of one collection before the backup is given up: renames come in bursts, not for ever.
+const BEGINNINGS_MAX: u32 = 50;
+
+/// What became of a collection.
+pub struct Outcome {
+    pub written: Written,
+    /// It was dropped while it was read. What was read of it stays: PBM replays its oplog entries before the drop.
+    pub dropped: bool,
+}
+
+/// How one try ended.
+enum Try {
+    Done { dropped: bool },
+    StartOver,
+}
+
+/// Reads all documents into `object` and publishes it.
+pub async fn read(
+    node: &Connection,
+    collection: &ListedCollection,
+    object: DocumentObject,
+    parts: usize,
+    cursors: &Arc<Semaphore>,
+    progress: &Arc<dyn Progress>,
+) -> anyhow::Result<Outcome> {
+    let ranges = node.split(collection, parts).await?;
+    for _ in 0..BEGINNINGS_MAX {
+        let attempt = Attempt { node, collection, object: &object, cursors, progress, start_over: AtomicBool::new(false), counted: AtomicU64::new(0) };
+        match attempt.run(&ranges).await? {
+            Try::Done { dropped } => return Ok(Outcome { written: object.finish().await?, dropped }),
+            Try::StartOver => object.restart().await?,
+        }
+    }
+    bail!("it was renamed or its cursor was killed {BEGINNINGS_MAX} times while it was read")
+}
+
+struct Attempt<'a> {
+    node: &'a Connection,
+    collection: &'a ListedCollection,
+    object: &'a DocumentObject,
+    cursors: &'a Arc<Semaphore>,
+    progress: &'a Arc<dyn Progress>,
+    /// Set by the first part that must begin again; the others stop at their next batch.
+    start_over: AtomicBool,
+    /// Bytes told as progress in this attempt.
+    counted: AtomicU64,
+}
+
+impl Attempt<'_> {
+    async fn run(&self, ranges: &[IdRange]) -> anyhow::Result<Try> {
+        let reads = ranges.iter().map(|range| self.read_part(range.clone()));
+        let dropped = try_join_all(reads).await?;
+        if self.start_over.load(Ordering::Relaxed) {
+            return Ok(Try::StartOver);
+        }
+        Ok(Try::Done { dropped: dropped.contains(&true) })
+    }
+
+    /// True when the collection was dropped.
+    async fn read_part(&self, range: IdRange) -> anyhow::Result<bool> {
+        let _cursor = self.cursors.acquire().await?;
+        if self.start_over.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let events = self.node.read_collection(self.collection, Some(range).filter(|range| !range.is_everything()));
+        pin_mut!(events);
+        let mut appender = self.object.appender();
+        let mut dropped = false;
+        while let Some(event) = events.next().await {
+            match event? {
+                ReadEvent::Batch(batch) => {
+                    if self.start_over.load(Ordering::Relaxed) {
+                        return Ok(false);
+                    }
+                    let (bytes, documents) = (batch.bytes().len() as u64, batch.documents() as u64);
+                    appender.write_bytes(batch.into_bytes(), documents).await?;
+                    self.counted.fetch_add(bytes, Ordering::Relaxed);
+                    self.progress.advance(Step::Snapshot, bytes);
+                }
+                ReadEvent::Restarted { namespace } => {
+                    let known = &self.collection.spec.namespace;
+                    let now = namespace.logical();
+                    if now == *known {
+                        self.progress.note(&format!("{known} must be read again from its beginning: the server closed its cursor"));
+                    } else {
+                        self.progress.note(&format!("{known} was renamed to {now} while it was read: reading it again"));
+                    }
+                    self.start_over.store(true, Ordering::Relaxed);
+                    return Ok(false);
+                }
+                ReadEvent::Dropped => dropped = true,
+            }
+        }
+        appender.finish().await?;
+        Ok(dropped)
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading all documents of a replica set into a backup, several collections at once.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use bson::RawDocumentBuf;
+use futures::{StreamExt, TryStreamExt, stream};
+use oplogue_domain::{Namespace, NamespaceSelection};
+use oplogue_mongo::{Connection, ListedCollection};
+use oplogue_oplog::CollectionKind as ListedKind;
+use oplogue_repository::{CollectionKind, SnapshotWriter, Written, WrittenCollection, roles_namespace, users_namespace};
+use tokio::sync::Semaphore;
+
+use crate::backup::collection::{self, Outcome};
+use crate::progress::Progress;
+
+/// How the documents are read.
+pub struct Reading<'a> {
+    pub node: Connection,
+    pub writer: &'a SnapshotWriter,
+    pub progress: Arc<dyn Progress>,
+    /// Cursors open at once.
+    pub parallel: usize,
+    /// Collections larger than this are read in parts.
+    pub part_bytes: u64,
+}
+
+/// Everything that was read.
+pub struct Read {
+    pub collections: Vec<WrittenCollection>,
+    pub notes: Vec<String>,
+}
+
+impl Reading<'_> {
+    /// Reads all of them, in the order given as far as there is room. The first failure ends the whole.
+    pub async fn read_all(&self, collections: Vec<ListedCollection>) -> anyhow::Result<Read> {
+        let cursors = Arc::new(Semaphore::new(self.parallel));
+        let reads = collections.into_iter().map(|listed| self.read_one(listed, cursors.clone()));
+        // Each waits for cursors of its own, so a collection in parts does not hold up the small ones behind it.
+        let read: Vec<(WrittenCollection, Vec<String>)> = stream::iter(reads).buffer_unordered(self.parallel).try_collect().await?;
+        let (collections, notes): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        Ok(Read { collections, notes: notes.into_iter().flatten().collect() })
+    }
+
+    async fn read_one(&self, listed: ListedCollection, cursors: Arc<Semaphore>) -> anyhow::Result<(WrittenCollection, Vec<String>)> {
+        let namespace = listed.spec.namespace.clone();
+        let mut notes = Vec::new();
+        let written = if listed.data_namespace().is_some() {
+            let object = self.writer.object(&namespace)?;
+            let parts = usize::try_from(listed.bytes.div_ceil(self.part_bytes.max(1))).unwrap_or(usize::MAX);
+            // More parts than cursors, so that the last ones are small; not so many that sampling costs more than it gains.
+            let parts = parts.clamp(1, self.parallel.saturating_mul(8));
+            let outcome = collection::read(&self.node, &listed, object, parts, &cursors, &self.progress).await;
+            let Outcome { written, dropped } = outcome.with_context(|| format!("read {namespace}"))?;
+            if dropped {
+                notes.push(format!("{namespace} was dropped while it was read; the backup's oplog says so, too"));
+            }
+            written
+        } else {
+            Written::default()
+        };
+        Ok((described(listed, written), notes))
+    }
+}
+
+fn described(listed: ListedCollection, written: Written) -> WrittenCollection {
+    let spec = listed.spec;
+    let (kind, indexes, bucket_indexes) = match spec.kind {
+        ListedKind::Collection => (CollectionKind::Collection, spec.indexes, Vec::new()),
+        ListedKind::View => (CollectionKind::View, Vec::new(), Vec::new()),
+        ListedKind::TimeSeries => (CollectionKind::TimeSeries, listed.logical_indexes, spec.indexes),
+    };
+    WrittenCollection {
+        namespace: spec.namespace,
+        kind,
+        uuid: spec.uuid,
+        buckets_uuid: spec.buckets_uuid,
+        options: spec.options,
+        indexes,
+        bucket_indexes,
+        written,
+    }
+}
+
+/// Users and roles, under the names PBM looks for. In a selective backup those of the selected databases, as PBM does it: the
+/// others may be about data that is not in the backup.
+pub async fn read_principals(
+    node: &Connection,
+    writer: &SnapshotWriter,
+    selection: &NamespaceSelection,
+) -> anyhow::Result<Vec<WrittenCollection>> {
+    let principals = node.users_and_roles().await.context("read users and roles")?;
+    let users = write_principals(writer, users_namespace(), principals.users, selection).await?;
+    let roles = write_principals(writer, roles_namespace(), principals.roles, selection).await?;
+    Ok(vec![users, roles])
+}
+
+async fn write_principals(
+    writer: &SnapshotWriter,
+    namespace: Namespace,
+    mut documents: Vec<RawDocumentBuf>,
+    selection: &NamespaceSelection,
+) -> anyhow::Result<WrittenCollection> {
+    documents.retain(|document| document.get_str("db").is_ok_and(|database| is_about(selection, database)));
+    let object = writer.object(&namespace)?;
+    let mut appender = object.appender();
+    appender.write(&documents).await?;
+    appender.finish().await?;
+    let written = object.finish().await.with_context(|| format!("store {namespace}"))?;
+    Ok(WrittenCollection::principals(namespace, written))
+}
+
+fn is_about(selection: &NamespaceSelection, database: &str) -> bool {
+    use oplogue_domain::NamespacePattern::{Collection, Database};
+    selection.is_everything()
+        || selection.patterns().iter().any(|pattern| match pattern {
+            Database(selected) => selected == database,
+            Collection(selected) => selected.database == database,
+        })
+}

@@ -1,0 +1,145 @@
+//! The oplog of a running backup: read from its first entry on, while documents are read, into a spool.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use futures::{StreamExt, pin_mut};
+use oplogue_domain::OplogTime;
+use oplogue_format::compression::Compression;
+use oplogue_mongo::Connection;
+use oplogue_repository::Spool;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::progress::{Progress, Step};
+
+/// How long to wait before looking for new entries.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// PBM's reader takes no larger entry.
+const PBM_ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What was recorded.
+pub struct Recorded {
+    pub spool: Spool,
+    pub notes: Vec<String>,
+}
+
+/// A running recording. Dropped, it stops and leaves nothing.
+pub struct Recording {
+    end: watch::Sender<Option<OplogTime>>,
+    task: JoinHandle<anyhow::Result<Recorded>>,
+}
+
+impl Recording {
+    /// Begins to read at the entry at `first`, which must exist.
+    pub fn start(node: Connection, first: OplogTime, compression: Compression, progress: Arc<dyn Progress>) -> anyhow::Result<Self> {
+        let (end, asked) = watch::channel(None);
+        let recorder = Recorder { node, spool: Spool::new(compression)?, newest: None, first, oversized: 0, progress, end: asked };
+        Ok(Self { end, task: tokio::spawn(recorder.run()) })
+    }
+
+    /// Does other work of the backup, and gives it up at once when the recording fails.
+    pub async fn unless_it_fails<T>(&mut self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        tokio::select! {
+            done = work => done,
+            ended = &mut self.task => match ended {
+                Ok(Ok(_)) => bail!("the recording of the oplog ended too early"),
+                Ok(Err(error)) => Err(error),
+                Err(died) => Err(anyhow::Error::new(died).context("record the oplog")),
+            },
+        }
+    }
+
+    /// Reads on up to the entry at `last`, which a majority has, and ends.
+    pub async fn finish(mut self, last: OplogTime) -> anyhow::Result<Recorded> {
+        // The task still listens: otherwise it has ended, and says why below.
+        let _ = self.end.send(Some(last));
+        (&mut self.task).await.context("record the oplog")?
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Recorder {
+    node: Connection,
+    spool: Spool,
+    first: OplogTime,
+    newest: Option<OplogTime>,
+    oversized: u64,
+    progress: Arc<dyn Progress>,
+    end: watch::Receiver<Option<OplogTime>>,
+}
+
+impl Recorder {
+    async fn run(mut self) -> anyhow::Result<Recorded> {
+        loop {
+            let end = *self.end.borrow_and_update();
+            let through = match end {
+                Some(last) => last,
+                None => self.node.majority_time().await.context("ask how far a majority of the replica set is")?,
+            };
+            if self.newest.is_none_or(|newest| newest < through) {
+                self.read(through).await?;
+            }
+            if let Some(last) = end {
+                return self.close(last);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                changed = self.end.changed() => changed.context("the backup was given up")?,
+            }
+        }
+    }
+
+    /// Every read begins with the newest entry known: finding it again proves that none is missing in between.
+    async fn read(&mut self, through: OplogTime) -> anyhow::Result<()> {
+        let from = self.newest.unwrap_or(self.first);
+        let entries = self.node.clone().read_oplog(from, through);
+        pin_mut!(entries);
+        let mut proven = false;
+        while let Some(batch) = entries.next().await {
+            let mut batch = batch.context("read the oplog while the backup runs")?;
+            if !proven {
+                let first = batch.first().map(time).transpose()?;
+                if first != Some(from) {
+                    bail!("the oplog of {} no longer has the entry at {from}: it rolled over, or back, while the backup ran", self.node_name());
+                }
+                proven = true;
+                if self.newest.is_some() {
+                    batch.remove(0);
+                }
+            }
+            let Some(last) = batch.last() else { continue };
+            self.newest = Some(time(last)?);
+            self.oversized += batch.iter().filter(|entry| entry.as_bytes().len() > PBM_ENTRY_BYTES_MAX).count() as u64;
+            self.spool.write(&batch).await?;
+            self.progress.advance(Step::Oplog, batch.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn close(self, last: OplogTime) -> anyhow::Result<Recorded> {
+        if self.newest != Some(last) {
+            bail!("the oplog of {} has no entry at {last}, which a majority has", self.node_name());
+        }
+        let mut notes = Vec::new();
+        if self.oversized > 0 {
+            notes.push(format!("{} oplog entries are larger than 16 MiB: PBM cannot replay them", self.oversized));
+        }
+        Ok(Recorded { spool: self.spool, notes })
+    }
+
+    fn node_name(&self) -> &str {
+        self.node.member_host().unwrap_or("the member read")
+    }
+}
+
+fn time(entry: &bson::RawDocumentBuf) -> anyhow::Result<OplogTime> {
+    let time = entry.get_timestamp("ts").context("an oplog entry without its time `ts`")?;
+    Ok(OplogTime::new(time.time, time.increment))
+}

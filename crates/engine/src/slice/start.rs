@@ -1,0 +1,71 @@
+//! Where slicing goes on, by what lies on the storage and what the server still has.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use oplogue_domain::{Gap, OplogTime, ReplicaSetName, Resume, resume};
+use oplogue_mongo::Connection;
+use tokio_util::sync::CancellationToken;
+
+use crate::slice::tenure::Tenure;
+use crate::slice::{OnEvent, SliceEvent, SliceRequest};
+
+/// How often a slicer that waits for a first backup looks for it. A listing of the storage each time.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+pub enum Start {
+    /// The entry at this time is the first of the next slice.
+    From(OplogTime),
+    Cancelled,
+    LeaseLost,
+}
+
+/// Decides where to go on, waits for a full backup if one is needed first, and records what is lost.
+pub async fn find_start(
+    request: &SliceRequest,
+    replica_set: &ReplicaSetName,
+    node: &Connection,
+    on_event: OnEvent<'_>,
+    cancel: &CancellationToken,
+    tenure: &Tenure,
+) -> anyhow::Result<Start> {
+    let mut told = false;
+    loop {
+        let catalog = request.repository.catalog().await.context("read what lies on the storage")?;
+        let window = node.oplog_window().await.context("ask for the oldest entry of the oplog")?;
+        let known = catalog.recorded_gaps.get(replica_set).map_or(&[][..], Vec::as_slice);
+        match resume(&catalog, replica_set, window.oldest) {
+            Resume::Start(point) => {
+                if let Some(gap) = point.gap {
+                    record(request, known, gap, on_event).await?;
+                }
+                return Ok(Start::From(point.from));
+            }
+            Resume::NeedsBackup { lost } => {
+                // The hole grows until there is a backup: it is recorded when found, and its final extent when slicing starts.
+                if let Some(gap) = lost.filter(|gap| !known.iter().any(|recorded| recorded.range.after == gap.range.after)) {
+                    record(request, known, gap, on_event).await?;
+                }
+                if !told {
+                    let why = format!("slices of {replica_set} could not be restored yet: waiting for a full backup (`oplogue backup`)");
+                    on_event(SliceEvent::Waiting { why });
+                    told = true;
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AGAIN.min(request.span)) => {}
+            () = cancel.cancelled() => return Ok(Start::Cancelled),
+            () = tenure.lost() => return Ok(Start::LeaseLost),
+        }
+    }
+}
+
+async fn record(request: &SliceRequest, known: &[Gap], gap: Gap, on_event: OnEvent<'_>) -> anyhow::Result<()> {
+    if gap.range.is_empty() || known.contains(&gap) {
+        return Ok(());
+    }
+    request.repository.record_gap(&gap, crate::backup::clock::unix_seconds()).await.context("record a hole in the oplog")?;
+    on_event(SliceEvent::Gap(gap));
+    Ok(())
+}

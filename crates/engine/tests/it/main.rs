@@ -1,0 +1,7 @@
+//! The engine against real replica sets, story by story.
+
+mod disaster;
+mod load;
+mod pbm_repositories;
+mod setup;
+mod story;

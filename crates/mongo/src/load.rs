@@ -1,0 +1,98 @@
+//! Putting documents into a collection, exactly as they are.
+
+use bson::raw::cstr;
+use bson::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
+use oplogue_domain::Namespace;
+
+use crate::command::Patience;
+use crate::connect::Connection;
+use crate::error::MongoError;
+
+/// Bytes of documents in one insert. Servers take commands of 16 MiB + 16 KiB; one document of 16 MiB must fit with the rest around it.
+const INSERT_BYTES_MAX: usize = 15 * 1024 * 1024;
+/// Documents in one insert.
+const INSERT_DOCUMENTS_MAX: usize = 100_000;
+
+impl Connection {
+    /// Inserts documents, unordered, without validation, acknowledged by the primary. Documents are taken as they are: nothing is
+    /// added (no `_id`) and nothing replaced. Returns how many. Any number and size of documents may be given; they are sent in as
+    /// many commands as needed. Dropped half-way, some are in.
+    ///
+    /// # Errors
+    /// [`MongoError::Server`] with code 11000 for a duplicate `_id`, and others as the server gives them, for the first that failed.
+    pub async fn insert_batch(&self, namespace: &Namespace, documents: &[RawDocumentBuf]) -> Result<usize, MongoError> {
+        let primary = self.primary();
+        let mut batch = Batch::default();
+        for document in documents {
+            if server_would_change(document) {
+                primary.insert_as_is(namespace, document).await?;
+                continue;
+            }
+            let bytes = document.as_bytes().len();
+            if batch.count > 0 && (batch.bytes + bytes > INSERT_BYTES_MAX || batch.count >= INSERT_DOCUMENTS_MAX) {
+                primary.insert(namespace, std::mem::take(&mut batch)).await?;
+            }
+            batch.documents.push(document.as_ref());
+            // The type and the index as a key around every element of the array.
+            batch.bytes += bytes + 8;
+            batch.count += 1;
+        }
+        if batch.count > 0 {
+            primary.insert(namespace, batch).await?;
+        }
+        Ok(documents.len())
+    }
+
+    async fn insert(&self, namespace: &Namespace, batch: Batch) -> Result<(), MongoError> {
+        let what = format!("insert {} documents into `{namespace}`", batch.count);
+        let command = rawdoc! {
+            "insert": namespace.collection.as_str(),
+            "ordered": false,
+            "bypassDocumentValidation": true,
+            "documents": batch.documents,
+        };
+        self.run(&what, &namespace.database, command, Patience::Batch).await.map(|_| ())
+    }
+
+    /// Through an applyOps that is not atomic, the one way in on which the server leaves a document alone.
+    async fn insert_as_is(&self, namespace: &Namespace, document: &RawDocumentBuf) -> Result<(), MongoError> {
+        let operation = rawdoc! { "op": "i", "ns": namespace.to_string(), "o": document.clone() };
+        self.apply_batch(&[operation]).await.map(|_| ())
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    documents: RawArrayBuf,
+    bytes: usize,
+    count: usize,
+}
+
+/// A server replaces an empty timestamp in a top-level field of an inserted document (except `_id`) by its own time.
+pub(crate) fn server_would_change(document: &RawDocument) -> bool {
+    // Cheap first: an element of type 0x11 with 8 zero bytes.
+    document.iter_elements().any(|element| match element {
+        Ok(element) if element.element_type() == bson::spec::ElementType::Timestamp => {
+            element.key() != cstr!("_id")
+                && matches!(element.value(), Ok(RawBsonRef::Timestamp(time)) if time.time == 0 && time.increment == 0)
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn only_empty_timestamps_at_the_top_are_replaced_by_servers() {
+        let empty = Timestamp { time: 0, increment: 0 };
+        let full = Timestamp { time: 0, increment: 1 };
+        assert!(server_would_change(&rawdoc! { "_id": 1, "t": empty }));
+        assert!(!server_would_change(&rawdoc! { "_id": 1, "t": full }));
+        assert!(!server_would_change(&rawdoc! { "_id": empty }));
+        assert!(!server_would_change(&rawdoc! { "_id": 1, "a": { "t": empty } }));
+    }
+}

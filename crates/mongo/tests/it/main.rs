@@ -1,0 +1,105 @@
+//! The crate against real servers of every version the testbed has.
+
+mod apply;
+mod collections;
+mod leases;
+mod opening;
+mod oplog;
+mod principals;
+mod reading;
+mod writing;
+
+use bson::{Document, RawDocumentBuf};
+use oplogue_domain::{Namespace, NamespaceSelection};
+use oplogue_mongo::{ConnectOptions, Connection, ListedCollection};
+use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version};
+use tokio::sync::OnceCell;
+
+/// One member per version, shared by the tests of this process. Each test has a database of its own.
+async fn shared(version: Version) -> &'static ReplicaSet {
+    static SETS: [OnceCell<ReplicaSet>; 5] = [const { OnceCell::const_new() }; 5];
+    let place = Version::ALL.iter().position(|known| *known == version).expect("ALL holds every version");
+    SETS[place]
+        .get_or_init(|| async {
+            let options = ReplicaSetOptions::default().version(version).test_commands(true).cache_gb(0.5);
+            ReplicaSet::start(options).await.expect("a replica set starts")
+        })
+        .await
+}
+
+async fn connect(uri: &str) -> Connection {
+    Connection::open(uri, &ConnectOptions::default()).await.expect("the test's server can be connected to")
+}
+
+/// A connection, the plain driver beside it, and an empty database.
+struct Bench {
+    connection: Connection,
+    client: mongodb::Client,
+    database: String,
+    version: Version,
+}
+
+impl Bench {
+    async fn new(version: Version, database: &str) -> Self {
+        let set = shared(version).await;
+        let client = set.client().await.expect("the driver connects");
+        Self { connection: connect(&set.uri()).await, client, database: database.to_owned(), version }
+    }
+
+    fn at_least(&self, major: u32, minor: u32) -> bool {
+        self.version.series() >= (major, minor)
+    }
+
+    fn namespace(&self, collection: &str) -> Namespace {
+        Namespace::new(self.database.clone(), collection)
+    }
+
+    async fn run(&self, command: Document) -> Document {
+        let text = command.to_string();
+        self.client.database(&self.database).run_command(command).await.unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    async fn admin(&self, command: Document) -> Document {
+        let text = command.to_string();
+        self.client.database("admin").run_command(command).await.unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    async fn insert(&self, collection: &str, documents: Vec<Document>) {
+        self.client.database(&self.database).collection::<Document>(collection).insert_many(documents).await.expect("the test's documents");
+        self.connection.majority_barrier().await.expect("the documents reach a majority");
+    }
+
+    async fn documents(&self, collection: &str) -> Vec<RawDocumentBuf> {
+        self.connection.majority_barrier().await.expect("what was written reaches a majority");
+        self.connection.read_all(&self.namespace(collection)).await.expect("a collection of the test is readable")
+    }
+
+    async fn list(&self) -> Vec<ListedCollection> {
+        let pattern = format!("{}.*", self.database).parse().expect("a pattern of the test");
+        self.connection.list_collections(&NamespaceSelection::Only(vec![pattern])).await.expect("collections are listed")
+    }
+
+    async fn listed(&self, collection: &str) -> ListedCollection {
+        let all = self.list().await;
+        let found = all.into_iter().find(|listed| listed.spec.namespace.collection == collection);
+        found.unwrap_or_else(|| panic!("{collection} is listed"))
+    }
+}
+
+/// The same check on every release series.
+macro_rules! on_every_version {
+    ($($name:ident),* $(,)?) => { $(
+        mod $name {
+            use oplogue_testkit::Version;
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v4_2() { super::checks::$name(Version::V4_2).await; }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v4_4() { super::checks::$name(Version::V4_4).await; }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v5_0() { super::checks::$name(Version::V5_0).await; }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v6_0() { super::checks::$name(Version::V6_0).await; }
+        }
+    )* };
+}
+pub(crate) use on_every_version;

@@ -1,0 +1,200 @@
+//! Reading stored documents back.
+//!
+//! One stream = one blocking thread that decompresses and cuts, fed by one task that downloads. Several streams run in
+//! parallel; each holds a bounded read-ahead (a few chunks of stored bytes and [`BATCHES_AHEAD`] batches of documents). A
+//! dropped stream stops its thread and its download at their next step.
+
+use std::collections::VecDeque;
+use std::io::Read;
+
+use bson::RawDocumentBuf;
+use oplogue_domain::OplogTime;
+use oplogue_format::bson_stream::{DocumentReader, StreamError};
+use oplogue_format::compression;
+use oplogue_storage::Storage;
+use tokio::sync::mpsc;
+
+use crate::error::RepositoryError;
+use crate::object::{Failure, ObjectBytes, ObjectRef};
+
+/// A batch is handed over when it holds this many bytes of documents …
+pub const BATCH_BYTES: usize = 2 << 20;
+/// … or this many documents, whichever comes first.
+pub const BATCH_DOCUMENTS: usize = 20_000;
+const BATCHES_AHEAD: usize = 2;
+
+/// What a stream of documents amounted to, known at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadSummary {
+    /// Decompressed bytes.
+    pub bytes: u64,
+    /// CRC-64/XZ of the decompressed bytes; of the last object when the stream spans several.
+    pub crc64: u64,
+    pub documents: u64,
+}
+
+/// Documents in stored order, in batches.
+pub struct DocumentStream {
+    messages: mpsc::Receiver<Message>,
+    summary: Option<ReadSummary>,
+}
+
+enum Message {
+    Batch(Vec<RawDocumentBuf>),
+    End(ReadSummary),
+    Failed(RepositoryError),
+}
+
+impl DocumentStream {
+    /// The next batch, never empty; `None` at the end. After an error the stream is over.
+    pub async fn next_batch(&mut self) -> Result<Option<Vec<RawDocumentBuf>>, RepositoryError> {
+        if self.summary.is_some() {
+            return Ok(None);
+        }
+        match self.messages.recv().await {
+            Some(Message::Batch(batch)) => Ok(Some(batch)),
+            Some(Message::End(summary)) => {
+                self.summary = Some(summary);
+                Ok(None)
+            }
+            Some(Message::Failed(error)) => Err(error),
+            None => Err(RepositoryError::Damaged { object: "?".to_owned(), at: 0, why: "the stream was given up".to_owned() }),
+        }
+    }
+
+    /// Known once [`DocumentStream::next_batch`] has returned `None`.
+    pub fn summary(&self) -> Option<ReadSummary> {
+        self.summary
+    }
+
+    /// Reads what is left and says what it amounted to.
+    pub async fn drain(mut self) -> Result<ReadSummary, RepositoryError> {
+        loop {
+            if self.next_batch().await?.is_none() {
+                return Ok(self.summary.unwrap_or_default());
+            }
+        }
+    }
+
+    /// A stream without documents.
+    pub(crate) fn empty() -> Self {
+        let (_, messages) = mpsc::channel(1);
+        Self { messages, summary: Some(ReadSummary::default()) }
+    }
+
+    pub(crate) fn of_documents(storage: Storage, object: ObjectRef) -> Self {
+        Self::spawn(storage, vec![object], |_| Ok(Keep::Yes))
+    }
+
+    /// Oplog entries of several objects, which must be sorted. Entries not later than one already seen are left out: slices
+    /// share their boundary entries and may overlap.
+    pub(crate) fn of_entries(storage: Storage, objects: Vec<ObjectRef>) -> Self {
+        let mut newest: Option<OplogTime> = None;
+        Self::spawn(storage, objects, move |entry| {
+            let time = entry.get_timestamp("ts").map_err(|error| format!("an oplog entry without its time `ts`: {error}"))?;
+            let time = OplogTime::new(time.time, time.increment);
+            if newest.is_some_and(|newest| time <= newest) {
+                return Ok(Keep::No);
+            }
+            newest = Some(time);
+            Ok(Keep::Yes)
+        })
+    }
+
+    fn spawn<K>(storage: Storage, objects: Vec<ObjectRef>, keep: K) -> Self
+    where
+        K: FnMut(&RawDocumentBuf) -> Result<Keep, String> + Send + 'static,
+    {
+        let (sender, messages) = mpsc::channel(BATCHES_AHEAD);
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || {
+            let mut work = Work { runtime, storage, sender, batch: Vec::new(), batch_bytes: 0, summary: ReadSummary::default(), keep };
+            match work.read_all(objects.into()) {
+                Ok(()) => drop(work.sender.blocking_send(Message::End(work.summary))),
+                Err(Stop::Failed(error)) => drop(work.sender.blocking_send(Message::Failed(error))),
+                Err(Stop::NobodyListens) => {}
+            }
+        });
+        Self { messages, summary: None }
+    }
+}
+
+enum Keep {
+    Yes,
+    No,
+}
+
+enum Stop {
+    Failed(RepositoryError),
+    NobodyListens,
+}
+
+struct Work<K> {
+    runtime: tokio::runtime::Handle,
+    storage: Storage,
+    sender: mpsc::Sender<Message>,
+    batch: Vec<RawDocumentBuf>,
+    batch_bytes: usize,
+    summary: ReadSummary,
+    keep: K,
+}
+
+impl<K> Work<K>
+where
+    K: FnMut(&RawDocumentBuf) -> Result<Keep, String>,
+{
+    fn read_all(&mut self, mut objects: VecDeque<ObjectRef>) -> Result<(), Stop> {
+        while let Some(object) = objects.pop_front() {
+            self.read_object(object)?;
+        }
+        self.hand_over()
+    }
+
+    fn read_object(&mut self, object: ObjectRef) -> Result<(), Stop> {
+        let (bytes, failure) = ObjectBytes::open(&self.runtime, self.storage.clone(), object.clone());
+        let decoded: Box<dyn Read + Send> = compression::decoder(object.compression, Box::new(bytes));
+        let mut reader = DocumentReader::new(decoded);
+        loop {
+            let document = reader.next_document().map_err(|error| stop(&object, &failure, error))?;
+            let Some(document) = document else { break };
+            let at = reader.bytes();
+            match (self.keep)(&document) {
+                Ok(Keep::Yes) => self.take(document)?,
+                Ok(Keep::No) => {}
+                Err(why) => return Err(Stop::Failed(RepositoryError::Damaged { object: object.name, at, why })),
+            }
+        }
+        self.summary.bytes += reader.bytes();
+        self.summary.crc64 = reader.crc64();
+        Ok(())
+    }
+
+    fn take(&mut self, document: RawDocumentBuf) -> Result<(), Stop> {
+        self.summary.documents += 1;
+        self.batch_bytes += document.as_bytes().len();
+        self.batch.push(document);
+        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_DOCUMENTS { self.hand_over() } else { Ok(()) }
+    }
+
+    fn hand_over(&mut self) -> Result<(), Stop> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.batch_bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        self.sender.blocking_send(Message::Batch(batch)).map_err(|_| Stop::NobodyListens)
+    }
+}
+
+/// The download's own error tells more than what the decoder made of it.
+fn stop(object: &ObjectRef, failure: &Failure, error: StreamError) -> Stop {
+    let (at, why) = match error {
+        StreamError::Io { offset, source } => (offset, source.to_string()),
+        StreamError::Torn { offset, needed, found } => {
+            (offset, format!("it ends within a document: {needed} bytes are needed, and {found} are there"))
+        }
+        StreamError::BadLength { offset, length } => (offset, format!("a document claims to have {length} bytes")),
+        StreamError::NotTerminated { offset, reason } => (offset, format!("a document does not end where it should: {reason}")),
+    };
+    Stop::Failed(failure.take().unwrap_or_else(|| RepositoryError::Damaged { object: object.name.clone(), at, why }))
+}

@@ -1,0 +1,236 @@
+//! Turning documents into stored frames.
+//!
+//! Every codec we write allows complete frames one after another (PBM reads them so too), which lets several readers of one
+//! collection compress at the same time and append to one object. Documents stay whole inside a frame; the order of frames
+//! is the order of appending, so one reader alone keeps its order.
+
+use std::sync::Arc;
+
+use bson::RawDocumentBuf;
+use bytes::Bytes;
+use oplogue_format::checksum::Crc64;
+use oplogue_format::compression::{Compression, encode_frame};
+use oplogue_storage::{ObjectWriter, Storage};
+use tokio::sync::Mutex;
+
+use crate::error::RepositoryError;
+
+/// A frame is closed when it holds this many bytes of documents: large enough for every codec to compress well, small
+/// enough that a dozen readers fit in memory.
+pub(crate) const FRAME_BYTES: usize = 4 << 20;
+
+/// What was written, raw and stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    pub documents: u64,
+    /// Uncompressed.
+    pub bytes: u64,
+    /// CRC-64/XZ of the uncompressed bytes.
+    pub crc64: u64,
+    pub stored_bytes: u64,
+    /// CRC-64/XZ of the stored bytes.
+    pub stored_crc64: u64,
+}
+
+/// Running totals of one object, in the order in which its bytes are appended.
+pub(crate) struct Tally {
+    documents: u64,
+    bytes: u64,
+    crc64: Crc64,
+    stored_bytes: u64,
+    stored_crc64: Crc64,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self { documents: 0, bytes: 0, crc64: Crc64::new(), stored_bytes: 0, stored_crc64: Crc64::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn documents(&self) -> u64 {
+        self.documents
+    }
+
+    pub(crate) fn add(&mut self, frame: &Frame) {
+        self.documents += frame.documents;
+        self.bytes += frame.raw.len() as u64;
+        self.crc64.write(&frame.raw);
+        self.stored_bytes += frame.stored.len() as u64;
+        self.stored_crc64.write(&frame.stored);
+    }
+
+    pub(crate) fn written(&self) -> Written {
+        Written {
+            documents: self.documents,
+            bytes: self.bytes,
+            crc64: self.crc64.sum(),
+            stored_bytes: self.stored_bytes,
+            stored_crc64: self.stored_crc64.sum(),
+        }
+    }
+}
+
+/// Documents and what they became.
+pub(crate) struct Frame {
+    pub(crate) raw: Bytes,
+    pub(crate) stored: Bytes,
+    pub(crate) documents: u64,
+}
+
+/// Collects documents until they fill a frame.
+pub(crate) struct FrameBuilder {
+    compression: Compression,
+    pending: Vec<u8>,
+    documents: u64,
+}
+
+impl FrameBuilder {
+    pub(crate) fn new(compression: Compression) -> Self {
+        Self { compression, pending: Vec::new(), documents: 0 }
+    }
+
+    pub(crate) fn push(&mut self, document: &RawDocumentBuf) {
+        self.pending.extend_from_slice(document.as_bytes());
+        self.documents += 1;
+    }
+
+    /// Whole documents, one after the other.
+    pub(crate) fn push_all(&mut self, bytes: Vec<u8>, documents: u64) {
+        if self.pending.is_empty() {
+            self.pending = bytes;
+        } else {
+            self.pending.extend_from_slice(&bytes);
+        }
+        self.documents += documents;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending.len() >= FRAME_BYTES
+    }
+
+    pub(crate) fn pending_bytes(&self) -> u64 {
+        self.pending.len() as u64
+    }
+
+    /// Compresses what was collected, on a blocking thread. `None` when there is nothing.
+    pub(crate) async fn close(&mut self) -> Option<Frame> {
+        if self.pending.is_empty() {
+            return None;
+        }
+        let raw = Bytes::from(std::mem::take(&mut self.pending));
+        let documents = std::mem::take(&mut self.documents);
+        let compression = self.compression;
+        let stored = if compression == Compression::None {
+            raw.clone()
+        } else {
+            let raw = raw.clone();
+            let compressed = tokio::task::spawn_blocking(move || encode_frame(compression, &raw)).await;
+            Bytes::from(compressed.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic())))
+        };
+        Some(Frame { raw, stored, documents })
+    }
+}
+
+/// One object that several readers append to. The object is created by its first frame and appears when finished; dropped
+/// before, it leaves nothing.
+#[derive(Clone)]
+pub struct DocumentObject {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    storage: Storage,
+    name: String,
+    compression: Compression,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    writer: Option<ObjectWriter>,
+    tally: Tally,
+}
+
+impl DocumentObject {
+    pub(crate) fn new(storage: Storage, name: String, compression: Compression) -> Self {
+        let open = Mutex::new(Open { writer: None, tally: Tally::new() });
+        Self { shared: Arc::new(Shared { storage, name, compression, open }) }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// A hand that appends to the object. Several may work at once; each must be finished.
+    pub fn appender(&self) -> Appender {
+        Appender { object: self.clone(), builder: FrameBuilder::new(self.shared.compression) }
+    }
+
+    async fn append(&self, frame: Frame) -> Result<(), RepositoryError> {
+        let mut open = self.shared.open.lock().await;
+        let open = &mut *open;
+        let writer = match &mut open.writer {
+            Some(writer) => writer,
+            None => open.writer.insert(self.shared.storage.writer(&self.shared.name).await?),
+        };
+        open.tally.add(&frame);
+        writer.write(frame.stored).await?;
+        Ok(())
+    }
+
+    /// Publishes the object, after every appender was finished. Without documents there is no object.
+    pub async fn finish(self) -> Result<Written, RepositoryError> {
+        let mut open = self.shared.open.lock().await;
+        if let Some(writer) = open.writer.take() {
+            writer.finish().await?;
+        }
+        Ok(open.tally.written())
+    }
+
+    /// Throws away what was written, and starts over. Appenders made before must not be used any more.
+    pub async fn restart(&self) -> Result<(), RepositoryError> {
+        let mut open = self.shared.open.lock().await;
+        open.tally = Tally::new();
+        match open.writer.take() {
+            Some(writer) => Ok(writer.abort().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Appends documents to a [`DocumentObject`].
+pub struct Appender {
+    object: DocumentObject,
+    builder: FrameBuilder,
+}
+
+impl Appender {
+    pub async fn write(&mut self, documents: &[RawDocumentBuf]) -> Result<(), RepositoryError> {
+        for document in documents {
+            self.builder.push(document);
+            if self.builder.is_full() {
+                self.close_frame().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends whole documents that lie one after the other.
+    pub async fn write_bytes(&mut self, bytes: Vec<u8>, documents: u64) -> Result<(), RepositoryError> {
+        self.builder.push_all(bytes, documents);
+        if self.builder.is_full() { self.close_frame().await } else { Ok(()) }
+    }
+
+    pub async fn finish(mut self) -> Result<(), RepositoryError> {
+        self.close_frame().await
+    }
+
+    async fn close_frame(&mut self) -> Result<(), RepositoryError> {
+        match self.builder.close().await {
+            Some(frame) => self.object.append(frame).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Repositories in memory and those that PBM wrote.
+
+mod backups;
+mod catalog;
+mod pbm;
+mod slices;
+mod support;
