@@ -83,11 +83,10 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
         Some(name) => name,
         None => OplogTime::start_of_second(started).rfc3339().parse().context("name the backup after the time")?,
     };
-    refuse_taken_name(&request.repository, &name).await?;
+    claim_name(&request.repository, &name).await?;
     let outcome = cancel.run_until_cancelled(take(&request, &name, started, &progress)).await;
     let error = match outcome {
         Some(Ok(report)) => return Ok(report),
-        Some(Err(error)) if error.is::<Refused>() => return Err(error),
         Some(Err(error)) => error,
         None => Cancelled { state: format!("nothing of backup {name} is kept") }.into(),
     };
@@ -98,8 +97,10 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
     }
 }
 
-async fn refuse_taken_name(repository: &Repository, name: &BackupName) -> anyhow::Result<()> {
-    match repository.refuse_taken_name(name).await {
+async fn claim_name(repository: &Repository, name: &BackupName) -> anyhow::Result<()> {
+    // Unlike any other's: two processes have different ids, on one machine or another not at the same nanosecond.
+    let token = format!("{}-{}", std::process::id(), clock::unix_nanoseconds());
+    match repository.claim_name(name, &token).await {
         Ok(()) => Ok(()),
         Err(error @ RepositoryError::NameTaken { .. }) => {
             Err(Refused::new(error.to_string()).advise("choose another name, or delete what is there").into())

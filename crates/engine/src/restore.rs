@@ -39,6 +39,7 @@ pub struct RestoreRequest {
     pub repository: Repository,
     pub moment: Moment,
     /// Names as they are at the moment restored, not as they were in the backup.
+    /// Everything together with renames means just what is renamed, beside the live data.
     pub selection: NamespaceSelection,
     pub renames: Vec<Rename>,
     /// In a selective restore: users and roles as well. A restore of everything always brings them.

@@ -211,6 +211,7 @@ impl Slicer<'_> {
     /// Tells about a failure and waits. False when cancelled meanwhile; an error when waiting would not help.
     async fn pause_after(&mut self, error: anyhow::Error) -> anyhow::Result<bool> {
         if self.cancel.is_cancelled() {
+            tracing::warn!(error = %format!("{error:#}"), "the last slice could not be stored; the next slicer goes on there");
             return Ok(false);
         }
         if error.chain().any(|cause| cause.is::<Refused>()) || !(self.proven || is_temporary(&error)) {

@@ -5,7 +5,7 @@
 //! operation itself is an upsert (`b: true`): an update of a document that is not there is reported, not invented.
 
 use bson::raw::cstr;
-use bson::{Bson, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
+use bson::{Bson, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, Timestamp, rawdoc};
 
 use crate::command::Patience;
 use crate::connect::Connection;
@@ -77,14 +77,25 @@ impl Connection {
             // answer has the reason.
             let atomic = operation.as_bytes().len() <= ATOMIC_BYTES_MAX && !is_delicate(operation);
             let what = format!("apply an operation on `{}`", operation.get_str("ns").unwrap_or("?"));
-            match self.run(&what, "admin", command(std::slice::from_ref(operation), atomic), Patience::Batch).await {
+            let steps = in_two_steps(operation);
+            let (sent, atomic) = match &steps {
+                Some(steps) => (steps.as_slice(), operation.as_bytes().len() <= ATOMIC_BYTES_MAX),
+                None => (std::slice::from_ref(operation), atomic),
+            };
+            match self.run(&what, "admin", command(sent, atomic), Patience::Batch).await
+            {
                 Ok(_) => report.applied += 1,
                 Err(MongoError::Server { code, reason, .. }) => {
                     if self.is_missing(operation, code).await? {
                         report.missing.push(start + next);
                         continue;
                     }
-                    return Err(MongoError::ApplyFailed { index: start + next, operation: summary(operation), code, reason });
+                    return Err(MongoError::ApplyFailed {
+                        index: start + next,
+                        operation: summary(operation),
+                        code,
+                        reason,
+                    });
                 }
                 Err(error) => return Err(error),
             }
@@ -100,10 +111,12 @@ impl Connection {
         if MISSING_CODES.contains(&code) {
             return Ok(true);
         }
-        let (Ok(namespace), Ok(Some(id))) = (operation.get_str("ns"), operation.get_document("o2").and_then(|o2| Ok(o2.get("_id")?))) else {
+        let (Ok(namespace), Ok(Some(id))) = (operation.get_str("ns"), operation.get_document("o2").and_then(|o2| o2.get("_id"))) else {
             return Ok(false);
         };
-        let (8, Some((database, collection))) = (code, namespace.split_once('.')) else { return Ok(false) };
+        let (8, Some((database, collection))) = (code, namespace.split_once('.')) else {
+            return Ok(false);
+        };
         let mut filter = RawDocumentBuf::new();
         filter.append(cstr!("_id"), id);
         let find = rawdoc! { "find": collection, "filter": filter, "projection": { "_id": 1 }, "limit": 1, "singleBatch": true };
@@ -117,6 +130,43 @@ impl Connection {
 /// leaves it alone.
 fn is_delicate(operation: &RawDocument) -> bool {
     operation.get_str("op").is_ok_and(|op| op == "i" || op == "u") && operation.get_document("o").is_ok_and(server_would_change)
+}
+
+/// A replacement of a whole document loses its empty timestamps in any `applyOps` (seen on 6.0.5). So it goes in two steps: with another
+/// timestamp in the place of each, which keeps the order of the fields, then with these set to what they must be.
+fn in_two_steps(operation: &RawDocument) -> Option<[RawDocumentBuf; 2]> {
+    if !is_delicate(operation) || !operation.get_str("op").is_ok_and(|op| op == "u") {
+        return None;
+    }
+    let (mut filled, mut emptied) = (RawDocumentBuf::new(), RawDocumentBuf::new());
+    for field in operation.get_document("o").ok()? {
+        let (key, value) = field.ok()?;
+        // What `$set` would take for a path stays as it is.
+        let settable = !key.as_str().contains('.') && !key.as_str().starts_with('$') && key.as_str() != "_id";
+        match value {
+            RawBsonRef::Timestamp(Timestamp { time: 0, increment: 0 }) if settable => {
+                filled.append(key, Timestamp { time: 0, increment: 1 });
+                emptied.append(key, Timestamp { time: 0, increment: 0 });
+            }
+            value => filled.append(key, value),
+        }
+    }
+    let first = with_object(operation, &filled)?;
+    let second = with_object(operation, &rawdoc! { "$v": 1, "$set": emptied })?;
+    Some([first, second])
+}
+
+/// The operation with another `o`.
+fn with_object(operation: &RawDocument, object: &RawDocument) -> Option<RawDocumentBuf> {
+    let mut changed = RawDocumentBuf::new();
+    for field in operation {
+        let (key, value) = field.ok()?;
+        match key.as_str() {
+            "o" => changed.append(key, object),
+            _ => changed.append(key, value),
+        }
+    }
+    Some(changed)
 }
 
 fn command(operations: &[RawDocumentBuf], atomic: bool) -> RawDocumentBuf {
@@ -143,7 +193,14 @@ fn summary(operation: &RawDocument) -> String {
         Ok("c") => "command on",
         _ => "operation on",
     };
-    let id = operation.get_document("o2").or_else(|_| operation.get_document("o")).ok().and_then(|document| document.get("_id").ok().flatten());
-    let id = id.and_then(|id| Bson::try_from(id).ok()).map(|id| format!(", _id {id}")).unwrap_or_default();
+    let id = operation
+        .get_document("o2")
+        .or_else(|_| operation.get_document("o"))
+        .ok()
+        .and_then(|document| document.get("_id").ok().flatten());
+    let id = id
+        .and_then(|id| Bson::try_from(id).ok())
+        .map(|id| format!(", _id {id}"))
+        .unwrap_or_default();
     format!("{kind} {}{id}", operation.get_str("ns").unwrap_or("?"))
 }

@@ -16,14 +16,21 @@ impl Connection {
     /// # Errors
     /// [`MongoError::Server`] with code 11000 when a unique index does not fit the documents.
     pub async fn build_indexes(&self, namespace: &Namespace, specs: &[Document], collated: bool) -> Result<(), MongoError> {
-        let specs: Vec<Document> = specs.iter().filter(|spec| is_secondary(spec)).map(|spec| to_build(spec, collated)).collect();
+        let specs: Vec<Document> = specs
+            .iter()
+            .filter(|spec| is_secondary(spec))
+            .map(|spec| to_build(spec, collated))
+            .collect();
         if specs.is_empty() {
             return Ok(());
         }
         let names: Vec<&str> = specs.iter().filter_map(|spec| spec.get_str("name").ok()).collect();
         let what = format!("build the indexes {} of `{namespace}`", names.join(", "));
         let command = doc! { "createIndexes": &namespace.collection, "indexes": specs };
-        self.primary().run_again(&what, &namespace.database, command, Patience::Endless).await.map(|_| ())
+        self.primary()
+            .run_again(&what, &namespace.database, command, Patience::Endless)
+            .await
+            .map(|_| ())
     }
 }
 
@@ -35,7 +42,8 @@ fn is_secondary(spec: &Document) -> bool {
 /// The `_id` index under another name: `{_id: 1}`, of any numeric type.
 fn is_plain_id(spec: &Document) -> bool {
     let Ok(key) = spec.get_document("key") else { return false };
-    key.len() == 1 && matches!(key.get("_id"), Some(Bson::Int32(1) | Bson::Int64(1))) || key.len() == 1 && key.get_f64("_id").is_ok_and(|value| value == 1.0)
+    key.len() == 1 && matches!(key.get("_id"), Some(Bson::Int32(1) | Bson::Int64(1)))
+        || key.len() == 1 && key.get_f64("_id").is_ok_and(|value| value == 1.0)
 }
 
 fn to_build(spec: &Document, collated: bool) -> Document {
@@ -70,7 +78,13 @@ mod tests {
     #[test]
     fn on_a_collated_collection_no_collation_means_the_simple_one() {
         let spec = doc! { "v": 2, "name": "a_1", "key": { "a": 1 }, "ns": "x.y", "hidden": true };
-        assert_eq!(to_build(&spec, true), doc! { "v": 2, "name": "a_1", "key": { "a": 1 }, "hidden": true, "collation": { "locale": "simple" } });
-        assert_eq!(to_build(&spec, false), doc! { "v": 2, "name": "a_1", "key": { "a": 1 }, "hidden": true });
+        assert_eq!(
+            to_build(&spec, true),
+            doc! { "v": 2, "name": "a_1", "key": { "a": 1 }, "hidden": true, "collation": { "locale": "simple" } }
+        );
+        assert_eq!(
+            to_build(&spec, false),
+            doc! { "v": 2, "name": "a_1", "key": { "a": 1 }, "hidden": true }
+        );
     }
 }

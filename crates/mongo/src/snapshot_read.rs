@@ -73,7 +73,9 @@ impl DocumentBatch {
 pub enum ReadEvent {
     Batch(DocumentBatch),
     /// Everything handed out so far is void; reading starts again, now under this name.
-    Restarted { namespace: Namespace },
+    Restarted {
+        namespace: Namespace,
+    },
     /// The collection was dropped. What was handed out stays valid; nothing follows.
     Dropped,
 }
@@ -158,7 +160,10 @@ impl Reader {
         }
         let Some(cursor) = self.cursor.as_mut() else { return Ok(None) };
         while let Some(batch) = self.connection.next_batch(WHAT, cursor).await? {
-            let mut documents = DocumentBatch { bytes: Vec::with_capacity(batch.bytes()), ..DocumentBatch::default() };
+            let mut documents = DocumentBatch {
+                bytes: Vec::with_capacity(batch.bytes()),
+                ..DocumentBatch::default()
+            };
             batch.each(WHAT, |document| documents.push(document))?;
             if documents.documents > 0 {
                 return Ok(Some(ReadEvent::Batch(documents)));
@@ -182,7 +187,12 @@ impl Reader {
             && self.connection.uuid_at(&self.namespace).await? != Some(uuid)
         {
             // Another collection has the name now: sorted out as if the server had said so.
-            return Err(MongoError::Server { what: WHAT.to_owned(), code: 26, name: "NamespaceNotFound".to_owned(), reason: "renamed".to_owned() });
+            return Err(MongoError::Server {
+                what: WHAT.to_owned(),
+                code: 26,
+                name: "NamespaceNotFound".to_owned(),
+                reason: "renamed".to_owned(),
+            });
         }
         Ok(cursor)
     }
@@ -226,6 +236,8 @@ impl Reader {
             }
         }
         self.at_max_key = false;
-        Ok(Some(ReadEvent::Restarted { namespace: self.namespace.clone() }))
+        Ok(Some(ReadEvent::Restarted {
+            namespace: self.namespace.clone(),
+        }))
     }
 }

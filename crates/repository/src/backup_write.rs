@@ -110,6 +110,11 @@ pub fn roles_namespace() -> Namespace {
     Namespace::new(ROLES.0, ROLES.1)
 }
 
+/// Where those who begin a backup of this name say so.
+fn claims_folder(name: &BackupName) -> String {
+    format!("{}claims/", sidecar::backup_folder(name))
+}
+
 impl Repository {
     /// Fails when a backup of this name, or anything of one, is there.
     pub async fn refuse_taken_name(&self, name: &BackupName) -> Result<(), RepositoryError> {
@@ -127,6 +132,23 @@ impl Repository {
         match taken {
             Some(example) => Err(RepositoryError::NameTaken { name: name.clone(), location: self.storage.location(), example }),
             None => Ok(()),
+        }
+    }
+
+    /// Takes the name for a backup that is about to begin. Two that begin at the same time are both told that it is taken, or one
+    /// is; never none. `token` is unlike that of any other attempt. A crash leaves the name taken.
+    pub async fn claim_name(&self, name: &BackupName, token: &str) -> Result<(), RepositoryError> {
+        self.refuse_taken_name(name).await?;
+        let folder = claims_folder(name);
+        let ours = format!("{folder}{token}");
+        self.storage.put(&ours, Bytes::from_static(b"a backup of this name was begun\n")).await?;
+        let rival = self.storage.list(&folder).await?.into_iter().find(|claim| claim.name != ours);
+        match rival {
+            None => Ok(()),
+            Some(rival) => {
+                self.storage.delete(&ours).await?;
+                Err(RepositoryError::NameTaken { name: name.clone(), location: self.storage.location(), example: rival.name })
+            }
         }
     }
 
@@ -168,6 +190,7 @@ impl Repository {
             Err(error) if error.is_not_found() => self.storage.put(layout::INIT, Bytes::from_static(layout::INIT_CONTENT.as_bytes())).await?,
             Err(error) => return Err(error.into()),
         }
+        self.storage.delete_under(&claims_folder(&backup.name)).await?;
         let json = BackupJson::from_domain(&backup).to_json(&self.store_note());
         self.storage.put(&layout::backup_json(&backup.name), json.into()).await?;
         Ok(backup)

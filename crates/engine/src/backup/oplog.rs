@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use futures::{StreamExt, pin_mut};
 use oplogue_domain::OplogTime;
 use oplogue_format::compression::Compression;
-use oplogue_mongo::Connection;
+use oplogue_mongo::{Connection, MongoError};
 use oplogue_repository::Spool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,6 +18,11 @@ use crate::progress::{Progress, Step};
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// PBM's reader takes no larger entry.
 const PBM_ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Tries in a row before a broken connection ends the backup: an election takes seconds.
+const TRIES_MAX: u32 = 20;
+/// Pause after the first failed try; it grows by as much with each one, up to ten times.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What was recorded.
 pub struct Recorded {
@@ -35,7 +40,7 @@ impl Recording {
     /// Begins to read at the entry at `first`, which must exist.
     pub fn start(node: Connection, first: OplogTime, compression: Compression, progress: Arc<dyn Progress>) -> anyhow::Result<Self> {
         let (end, asked) = watch::channel(None);
-        let recorder = Recorder { node, spool: Spool::new(compression)?, newest: None, first, oversized: 0, progress, end: asked };
+        let recorder = Recorder { node, spool: Spool::new(compression)?, newest: None, first, entries: 0, oversized: 0, progress, end: asked };
         Ok(Self { end, task: tokio::spawn(recorder.run()) })
     }
 
@@ -70,6 +75,7 @@ struct Recorder {
     spool: Spool,
     first: OplogTime,
     newest: Option<OplogTime>,
+    entries: u64,
     oversized: u64,
     progress: Arc<dyn Progress>,
     end: watch::Receiver<Option<OplogTime>>,
@@ -77,14 +83,19 @@ struct Recorder {
 
 impl Recorder {
     async fn run(mut self) -> anyhow::Result<Recorded> {
+        let mut failures = 0;
         loop {
             let end = *self.end.borrow_and_update();
-            let through = match end {
-                Some(last) => last,
-                None => self.node.majority_time().await.context("ask how far a majority of the replica set is")?,
-            };
-            if self.newest.is_none_or(|newest| newest < through) {
-                self.read(through).await?;
+            match self.look(end).await {
+                Ok(()) => failures = 0,
+                // What was read stays: the next try begins at its last entry, and finds out if anything is missing.
+                Err(error) if is_transient(&error) && failures < TRIES_MAX => {
+                    failures += 1;
+                    tracing::warn!(error = %format!("{error:#}"), "the oplog cannot be read at the moment");
+                    tokio::time::sleep(PAUSE * failures.min(10)).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
             }
             if let Some(last) = end {
                 return self.close(last);
@@ -94,6 +105,15 @@ impl Recorder {
                 changed = self.end.changed() => changed.context("the backup was given up")?,
             }
         }
+    }
+
+    /// Reads what is new, up to the end if it is known.
+    async fn look(&mut self, end: Option<OplogTime>) -> anyhow::Result<()> {
+        let through = match end {
+            Some(last) => last,
+            None => self.node.majority_time().await.context("ask how far a majority of the replica set is")?,
+        };
+        if self.newest.is_none_or(|newest| newest < through) { self.read(through).await } else { Ok(()) }
     }
 
     /// Every read begins with the newest entry known: finding it again proves that none is missing in between.
@@ -118,7 +138,7 @@ impl Recorder {
             self.newest = Some(time(last)?);
             self.oversized += batch.iter().filter(|entry| entry.as_bytes().len() > PBM_ENTRY_BYTES_MAX).count() as u64;
             self.spool.write(&batch).await?;
-            self.progress.advance(Step::Oplog, batch.len() as u64);
+            self.entries += batch.len() as u64;
         }
         Ok(())
     }
@@ -127,6 +147,7 @@ impl Recorder {
         if self.newest != Some(last) {
             bail!("the oplog of {} has no entry at {last}, which a majority has", self.node_name());
         }
+        self.progress.advance(Step::Oplog, self.entries);
         let mut notes = Vec::new();
         if self.oversized > 0 {
             notes.push(format!("{} oplog entries are larger than 16 MiB: PBM cannot replay them", self.oversized));
@@ -137,6 +158,10 @@ impl Recorder {
     fn node_name(&self) -> &str {
         self.node.member_host().unwrap_or("the member read")
     }
+}
+
+fn is_transient(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<MongoError>().is_some_and(MongoError::is_transient))
 }
 
 fn time(entry: &bson::RawDocumentBuf) -> anyhow::Result<OplogTime> {

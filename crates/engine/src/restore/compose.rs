@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oplogue_domain::coverage::{OplogPiece, OplogSource};
 use oplogue_domain::plan::{Choice, Part};
-use oplogue_domain::{Backup, Namespace, NamespaceSelection, ReplicaSetName};
+use oplogue_domain::{Backup, Namespace, ReplicaSetName};
 use oplogue_mongo::{ListedCollection, Versions};
 use oplogue_oplog::{CollectionKind, Outcome, SelectedView};
 use oplogue_repository::SnapshotContents;
@@ -126,7 +126,7 @@ fn described(piece: &OplogPiece) -> PlannedOplog {
 /// A restore of everything makes the target what the source was, so everything goes; a selective one replaces what it brings.
 fn drops(request: &RestoreRequest, target: &TargetFacts, collections: &[PlannedCollection], views: &[PlannedView]) -> Vec<PlannedDrop> {
     let brought: BTreeSet<&Namespace> = collections.iter().map(|one| &one.target).chain(views.iter().map(|view| &view.target)).collect();
-    let everything = request.selection == NamespaceSelection::Everything && request.renames.is_empty();
+    let everything = request.selection.is_everything();
     let goes = |one: &&ListedCollection| brought.contains(&one.spec.namespace) || everything && one.spec.namespace.database != "config";
     let dropped = target.present.iter().filter(goes).map(|one| PlannedDrop {
         namespace: one.spec.namespace.clone(),
@@ -174,6 +174,9 @@ fn warnings(inputs: &Inputs<'_>) -> Vec<String> {
     }
     if inputs.unfinished > 0 {
         warnings.push(format!("{} transactions had not committed at this moment: their writes are not restored", inputs.unfinished));
+    }
+    if base.users_and_roles && contents.users.is_none() {
+        warnings.push("the backup holds no users and roles although it should: those of the target are left as they are".to_owned());
     }
     if base.selection.is_everything() {
         for stranger in &outcome.strangers {

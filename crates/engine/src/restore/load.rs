@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt};
 use oplogue_domain::Namespace;
-use oplogue_mongo::Connection;
+use oplogue_mongo::{Connection, MongoError};
 use oplogue_oplog::CollectionKind;
 use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,8 @@ use crate::progress::{Progress, Step, Unit};
 /// Batches of one collection that are on their way to the server at the same time. The server is the limit, not the wire: two keep it
 /// busy while the next one is decoded.
 const BATCHES_IN_FLIGHT: usize = 2;
+/// The server's code for a collection that is there already.
+const NAMESPACE_EXISTS: i32 = 48;
 
 /// Creates every collection and loads it, `parallel` collections at a time, the largest first. Returns how many documents were loaded.
 pub(super) async fn load(
@@ -70,8 +72,11 @@ async fn create(connection: &Connection, one: &Work) -> anyhow::Result<()> {
     }
     let id_index = survivor.indexes.iter().find(|index| index.get_str("name").is_ok_and(|name| name == "_id_"));
     let uuid = survivor.uuid.filter(|_| one.keep_uuid);
-    connection.create_collection(&one.selected.target, &survivor.options, id_index, uuid).await?;
-    Ok(())
+    match connection.create_collection(&one.selected.target, &survivor.options, id_index, uuid).await {
+        // No server lets it be dropped: it was emptied, and stays the same collection (PBM's bug W12).
+        Err(MongoError::Server { code: NAMESPACE_EXISTS, .. }) if one.selected.target.collection == "system.js" => Ok(()),
+        result => Ok(result?),
+    }
 }
 
 /// Where documents of the collection go: of a time series into its buckets.

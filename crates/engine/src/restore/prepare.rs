@@ -6,9 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use bson::RawBson;
 use oplogue_domain::plan::{Choice, Part, choose};
-use oplogue_domain::{Namespace, NamespaceSelection, ReplicaSetName};
+use oplogue_domain::{Namespace, NamespaceSelection, Rename, ReplicaSetName};
 use oplogue_mongo::{ListedCollection, MongoError};
-use oplogue_oplog::{CollectionKind, CollectionSpec, SelectedSurvivor, SelectedView};
+use oplogue_oplog::{CollectionKind, CollectionSpec, Outcome, SelectedSurvivor, SelectedView};
 use oplogue_repository::{RepositoryError, SnapshotCollection, SnapshotContents};
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,8 @@ pub struct PreparedRestore {
 /// # Errors
 /// [`Refused`] when a check says no: the moment cannot be reached, an object is missing or damaged, the target does not fit, an entry
 /// cannot be applied. Nothing was touched then, nor after any other error.
-pub async fn prepare(request: RestoreRequest, progress: Arc<dyn Progress>, cancel: CancellationToken) -> anyhow::Result<PreparedRestore> {
+pub async fn prepare(mut request: RestoreRequest, progress: Arc<dyn Progress>, cancel: CancellationToken) -> anyhow::Result<PreparedRestore> {
+    request.selection = selected_by(request.selection, &request.renames);
     let prepared = prepare_unless_cancelled(request, &progress, &cancel).await;
     prepared.map_err(|error| match ending(&error) {
         // Whatever broke off because of the cancellation, the cancellation is the reason.
@@ -66,6 +67,26 @@ pub async fn prepare(request: RestoreRequest, progress: Arc<dyn Progress>, cance
     })
 }
 
+/// Whoever names only renames wants just those, beside everything that is there.
+fn selected_by(selection: NamespaceSelection, renames: &[Rename]) -> NamespaceSelection {
+    match selection {
+        NamespaceSelection::Everything => NamespaceSelection::from_patterns(renames.iter().map(|rename| rename.from.clone()).collect()),
+        only @ NamespaceSelection::Only(_) => only,
+    }
+}
+
+/// Everything, of a selective backup, is what it holds: its oplog speaks of more. Patterns that match nothing at the moment are left out.
+fn within_base(selection: NamespaceSelection, held: &NamespaceSelection, outcome: &Outcome) -> NamespaceSelection {
+    if !selection.is_everything() || held.is_everything() {
+        return selection;
+    }
+    let names = || outcome.collections.iter().map(|one| &one.namespace).chain(outcome.views.iter().map(|view| &view.namespace));
+    let present = held.patterns().iter().filter(|pattern| names().any(|name| pattern.matches(name)));
+    let present: Vec<_> = present.cloned().collect();
+    // Nothing may be left of it; everything it is not.
+    if present.is_empty() { held.clone() } else { NamespaceSelection::Only(present) }
+}
+
 fn is_bad_object(error: &anyhow::Error) -> bool {
     let bad = |error: &RepositoryError| {
         matches!(error, RepositoryError::Missing { .. } | RepositoryError::Damaged { .. } | RepositoryError::Unreadable { .. })
@@ -75,7 +96,7 @@ fn is_bad_object(error: &anyhow::Error) -> bool {
 }
 
 async fn prepare_unless_cancelled(
-    request: RestoreRequest,
+    mut request: RestoreRequest,
     progress: &Arc<dyn Progress>,
     cancel: &CancellationToken,
 ) -> anyhow::Result<PreparedRestore> {
@@ -83,7 +104,7 @@ async fn prepare_unless_cancelled(
     let target = target_facts(&request).await?;
     let catalog = request.repository.catalog().await.context("list what is on the storage")?;
     let choice = choose(&catalog, &request.moment, &request.selection)
-        .map_err(|error| Refused::new(error.to_string()).advise("`oplogue timeline` shows every moment that can be restored"))?;
+        .map_err(|error| Refused::new(format!("{error}{}", unreadable(&catalog))).advise("`oplogue timeline` shows every moment that can be restored"))?;
     let base = catalog.backup(&choice.base).context("the chosen base is in the catalog it was chosen from")?;
     let source = source_replica_set(&request, &target.replica_set);
     let part = part_of(&choice, &source, &target.replica_set)?;
@@ -95,6 +116,12 @@ async fn prepare_unless_cancelled(
     let (capped_ids, mut checked) = check_capped(&request, &contents, progress, cancel).await?;
     let specs = specs(&contents, &capped_ids);
     let survey = survey(&request.repository, &part, specs.clone(), progress, cancel).await?;
+    // Changes of users whose beginnings the backup does not hold lead nowhere: then none are touched.
+    let principals = (request.users_and_roles || request.selection.is_everything() && base.users_and_roles) && contents.users.is_some();
+    if request.users_and_roles && !principals {
+        return Err(Refused::new(format!("backup {} holds no users and roles", base.name)).advise("leave out --users-and-roles").into());
+    }
+    request.selection = within_base(request.selection, &base.selection, &survey.outcome);
     let refuse = |error: oplogue_oplog::SelectError| Refused::new(error.to_string()).advise("`oplogue describe` lists what a backup holds");
     let selected = survey.outcome.select(&request.selection, &request.renames).map_err(refuse)?;
     let views = survey.outcome.select_views(&request.selection, &request.renames).map_err(refuse)?;
@@ -108,7 +135,6 @@ async fn prepare_unless_cancelled(
     let answers = check::check(&request.repository, &unchecked, parallel, progress, cancel).await?;
     checked.extend(unchecked.iter().map(|one| one.namespace.clone()).zip(answers));
 
-    let principals = request.users_and_roles || request.selection.is_everything() && request.renames.is_empty();
     let outcome = survey.outcome.clone();
     let unfinished = survey.unfinished;
     let restored: BTreeSet<_> = work.iter().map(|one| one.selected.survivor.id).collect();
@@ -157,6 +183,15 @@ fn refuse_unauthorized(error: MongoError) -> anyhow::Error {
         }
         error => anyhow::Error::from(error).context("list what is on the target"),
     }
+}
+
+/// What lies on the storage and cannot be understood, where something is missing: it may be just that.
+fn unreadable(catalog: &Catalog) -> String {
+    const SHOWN_MAX: usize = 3;
+    let all = &catalog.unreadable;
+    let shown = all.iter().take(SHOWN_MAX).map(|(object, why)| format!("; `{object}` cannot be understood: {why}"));
+    let more = if all.len() > SHOWN_MAX { format!("; and {} more objects cannot be understood", all.len() - SHOWN_MAX) } else { String::new() };
+    shown.chain([more]).collect()
 }
 
 /// Refuses new names that no server would take: it would be noticed after the drops.
@@ -241,14 +276,30 @@ fn work(
     present: &[ListedCollection],
 ) -> Vec<Work> {
     // A UUID can be given again only where nobody else has it once the plan's drops are done.
-    let dropped = |name: &Namespace| request.selection.is_everything() && request.renames.is_empty() || selected.iter().any(|one| one.target == *name);
+    let dropped = |name: &Namespace| request.selection.is_everything() || selected.iter().any(|one| one.target == *name);
     let taken: BTreeSet<[u8; 16]> =
         present.iter().filter(|one| !dropped(&one.spec.namespace)).filter_map(|one| one.spec.uuid.or(one.spec.buckets_uuid)).collect();
+    // `system.js` cannot be dropped, only emptied, and keeps the UUID it has.
+    let stays = |name: &Namespace| name.collection == "system.js" && present.iter().any(|one| one.spec.namespace == *name);
     let by_name: BTreeMap<&Namespace, &SnapshotCollection> = contents.collections.iter().map(|one| (&one.namespace, one)).collect();
     let with = |selected: &SelectedSurvivor| Work {
         load: selected.survivor.source.as_ref().and_then(|source| by_name.get(source)).map(|one| (*one).clone()),
-        keep_uuid: selected.target == selected.survivor.namespace && selected.survivor.uuid.is_some_and(|uuid| !taken.contains(&uuid)),
+        keep_uuid: selected.target == selected.survivor.namespace && !stays(&selected.target) && selected.survivor.uuid.is_some_and(|uuid| !taken.contains(&uuid)),
         selected: selected.clone(),
     };
     selected.iter().map(with).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renames_alone_select_what_they_rename_and_nothing_else() {
+        let rename: Rename = "shop.orders=shop.orders_before".parse().expect("a rename of the test");
+        let only = |text: &str| NamespaceSelection::Only(vec![text.parse().expect("a pattern of the test")]);
+        assert_eq!(selected_by(NamespaceSelection::Everything, &[rename.clone()]), only("shop.orders"));
+        assert_eq!(selected_by(only("shop.*"), &[rename]), only("shop.*"));
+        assert_eq!(selected_by(NamespaceSelection::Everything, &[]), NamespaceSelection::Everything);
+    }
 }

@@ -70,6 +70,9 @@ impl Cutting {
                 }
                 if self.builder.bytes() >= self.cutter.bytes_max {
                     self.cut_if_due(tenure, on_event, false).await?;
+                    if !tenure.holds() {
+                        return Ok(());
+                    }
                 }
             }
         }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use oplogue_domain::{Gap, OplogTime, ReplicaSetName, Resume, resume};
+use oplogue_domain::{Catalog, Gap, OplogTime, ReplicaSetName, Resume, resume};
 use oplogue_mongo::Connection;
 use tokio_util::sync::CancellationToken;
 
+use crate::failure::Refused;
 use crate::slice::tenure::Tenure;
 use crate::slice::{OnEvent, SliceEvent, SliceRequest};
 
@@ -36,6 +37,7 @@ pub async fn find_start(
         let known = catalog.recorded_gaps.get(replica_set).map_or(&[][..], Vec::as_slice);
         match resume(&catalog, replica_set, window.oldest) {
             Resume::Start(point) => {
+                refuse_other_history(&catalog, replica_set, node, point.from).await?;
                 if let Some(gap) = point.gap {
                     record(request, known, gap, on_event).await?;
                 }
@@ -59,6 +61,17 @@ pub async fn find_start(
             () = tenure.lost() => return Ok(Start::LeaseLost),
         }
     }
+}
+
+/// The newest slice of ours ends with an entry that a majority had. When the oplog reaches back to it and does not hold it, this is
+/// not the replica set that was sliced, and joining the two would make a timeline that never was.
+async fn refuse_other_history(catalog: &Catalog, replica_set: &ReplicaSetName, node: &Connection, from: OplogTime) -> anyhow::Result<()> {
+    let continues_slice = catalog.newest_slice(replica_set).is_some_and(|slice| slice.range.through == from);
+    if !continues_slice || node.oplog_holds(from).await.context("look for the end of the newest slice in the oplog")? {
+        return Ok(());
+    }
+    let reason = format!("the oplog of {replica_set} has no entry at {from}, where its newest slice ends: this is another replica set of the same name, or one that was made anew");
+    Err(Refused::new(reason).advise("slice it into another folder, or move the old slices away").into())
 }
 
 async fn record(request: &SliceRequest, known: &[Gap], gap: Gap, on_event: OnEvent<'_>) -> anyhow::Result<()> {

@@ -3,5 +3,6 @@
 mod disaster;
 mod load;
 mod pbm_repositories;
+mod s3;
 mod setup;
 mod story;

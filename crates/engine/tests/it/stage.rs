@@ -108,7 +108,7 @@ pub async fn restore(request: RestoreRequest) -> anyhow::Result<RestoreReport> {
 /// What a refusal says, its advice included. Anything else is an error.
 pub async fn refusal(request: RestoreRequest) -> anyhow::Result<String> {
     match prepare(request).await {
-        Ok(prepared) => anyhow::bail!("this should have been refused: {:#?}", prepared.plan),
+        Ok(prepared) => anyhow::bail!("this should have been refused: a restore from {} to {}", prepared.plan.base, prepared.plan.through),
         Err(error) if ending(&error) == Ending::Refused => Ok(format!("{error:#}; {}", advice(&error).unwrap_or_default())),
         Err(error) => Err(error.context("a refusal was expected")),
     }

@@ -1,6 +1,11 @@
 //! Documents go in exactly as they are.
 
-crate::on_every_version!(nothing_is_changed_on_the_way_in, a_duplicate_is_an_error, a_large_load_is_cut_into_commands, capped_collections_are_emptied_and_made);
+crate::on_every_version!(
+    nothing_is_changed_on_the_way_in,
+    a_duplicate_is_an_error,
+    a_large_load_is_cut_into_commands,
+    capped_collections_are_emptied_and_made
+);
 
 mod checks {
     use bson::{Timestamp, rawdoc};
@@ -19,7 +24,14 @@ mod checks {
             rawdoc! { "_id": 4, "same": 1, "same": 2 },
         ];
         bench.run(bson::doc! { "create": "c" }).await;
-        assert_eq!(bench.connection.insert_batch(&bench.namespace("c"), &documents).await.expect("inserted"), 4);
+        assert_eq!(
+            bench
+                .connection
+                .insert_batch(&bench.namespace("c"), &documents)
+                .await
+                .expect("inserted"),
+            4
+        );
         let mut found = bench.documents("c").await;
         found.sort_by_key(|document| documents.iter().position(|wanted| wanted == document));
         assert_eq!(found, documents);
@@ -28,23 +40,42 @@ mod checks {
     pub async fn capped_collections_are_emptied_and_made(version: Version) {
         let bench = Bench::new(version, "capped_ddl").await;
         bench.insert("c", vec![bson::doc! { "_id": 1 }]).await;
-        bench.connection.run_ddl("capped_ddl", &bson::doc! { "convertToCapped": "c", "size": 8192 }).await.expect("converted");
+        bench
+            .connection
+            .run_ddl("capped_ddl", &bson::doc! { "convertToCapped": "c", "size": 8192 })
+            .await
+            .expect("converted");
         assert!(bench.listed("c").await.is_capped());
         assert_eq!(bench.documents("c").await.len(), 1);
-        bench.connection.run_ddl("capped_ddl", &bson::doc! { "emptycapped": "c" }).await.expect("emptied");
+        bench
+            .connection
+            .run_ddl("capped_ddl", &bson::doc! { "emptycapped": "c" })
+            .await
+            .expect("emptied");
         assert_eq!(bench.documents("c").await.len(), 0);
     }
 
     pub async fn a_duplicate_is_an_error(version: Version) {
         let bench = Bench::new(version, "duplicates").await;
-        let error = bench.connection.insert_batch(&bench.namespace("c"), &[rawdoc! { "_id": 1 }, rawdoc! { "_id": 1 }]).await.expect_err("a duplicate");
+        let error = bench
+            .connection
+            .insert_batch(&bench.namespace("c"), &[rawdoc! { "_id": 1 }, rawdoc! { "_id": 1 }])
+            .await
+            .expect_err("a duplicate");
         assert!(matches!(error, MongoError::Server { code: 11000, .. }), "{error:?}");
     }
 
     pub async fn a_large_load_is_cut_into_commands(version: Version) {
         let bench = Bench::new(version, "large").await;
         let documents: Vec<_> = (0..50).map(|id| rawdoc! { "_id": id, "fill": "x".repeat(1_000_000) }).collect();
-        assert_eq!(bench.connection.insert_batch(&bench.namespace("c"), &documents).await.expect("inserted"), 50);
+        assert_eq!(
+            bench
+                .connection
+                .insert_batch(&bench.namespace("c"), &documents)
+                .await
+                .expect("inserted"),
+            50
+        );
         assert_eq!(bench.listed("c").await.documents, 50);
     }
 }

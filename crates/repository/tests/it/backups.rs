@@ -133,6 +133,8 @@ async fn a_backup_without_its_last_document_is_not_listed_and_can_be_removed() -
     assert!(matches!(repository.refuse_taken_name(&name("b")).await, Err(RepositoryError::NameTaken { .. })));
     repository.discard_backup(&name("b")).await?;
     repository.refuse_taken_name(&name("b")).await?;
+    repository.claim_name(&name("b"), "token").await?;
+    repository.discard_backup(&name("b")).await?;
     let left: Vec<_> = repository.storage().list("").await?.into_iter().map(|object| object.name).collect();
     assert_eq!(left, [layout::INIT]);
     Ok(())
@@ -266,5 +268,19 @@ async fn a_record_of_a_newer_version_is_refused_not_half_understood() -> Checked
     repository.storage().put("oplogue/backups/b/rs0/snapshot.json", Bytes::from_static(br#"{"format": 99}"#)).await?;
     let error = repository.snapshot(&written, &rs0()).await.err().ok_or("it was understood")?;
     assert!(error.to_string().contains("newer version"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_two_that_claim_a_name_at_once_at_most_one_gets_it() -> Checked {
+    for _ in 0..50 {
+        let repository = memory();
+        let (named, first, second) = (name("b"), repository.clone(), repository.clone());
+        let (one, two) = tokio::join!(first.claim_name(&named, "1"), second.claim_name(&named, "2"));
+        assert!(one.is_err() || two.is_err());
+        repository.discard_backup(&named).await?;
+        repository.claim_name(&named, "3").await?;
+        assert!(matches!(repository.claim_name(&named, "4").await, Err(RepositoryError::NameTaken { .. })));
+    }
     Ok(())
 }

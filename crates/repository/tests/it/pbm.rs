@@ -53,7 +53,7 @@ async fn every_snapshot_holds_the_documents_of_its_source() -> Checked {
         assert!(contents.collections.iter().all(|collection| collection.namespace.database != "admin"), "control collections are left out");
         assert_eq!(contents.users.is_some() && contents.roles.is_some(), told["kind"] != "selective", "{named}");
         let left_out: Vec<&str> = told["left_out"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let databases = &truth["truths"][told["truth"].as_str().unwrap_or_default()]["databases"];
+        let databases = &truth["truths"][told["truth"].as_str().unwrap_or_default()]["truth"]["databases"];
         for collection in &contents.collections {
             let namespace = collection.namespace.to_string();
             if left_out.contains(&namespace.as_str()) {

@@ -1,0 +1,12 @@
+//! The commands: one file per verb. Each opens what it needs, calls the engine once, and prints what comes back.
+
+pub mod backup;
+pub mod completions;
+pub mod describe;
+pub mod doctor;
+pub mod list;
+pub mod man;
+pub mod restore;
+pub mod slice;
+pub mod status;
+pub mod timeline;

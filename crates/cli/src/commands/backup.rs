@@ -1,0 +1,27 @@
+//! `oplogue backup`
+
+use oplogue_domain::NamespaceSelection;
+use oplogue_engine::backup::{self, BackupRequest};
+
+use crate::args::BackupArgs;
+use crate::failure::Exit;
+use crate::json::backup::BackupReportJson;
+use crate::output::Output;
+use crate::{cancel, open, progress, text};
+
+pub async fn run(args: BackupArgs, output: Output) -> anyhow::Result<Exit> {
+    let cancel = cancel::on_signal();
+    let request = BackupRequest {
+        repository: open::repository(&args.storage)?,
+        connection: open::connection(&args.connection).await?,
+        name: args.name,
+        selection: NamespaceSelection::from_patterns(args.ns),
+        users_and_roles: args.users_and_roles,
+        compression: args.compression,
+        parallel: args.parallel,
+        part_bytes: args.part_size,
+    };
+    let report = backup::run(request, progress::for_stderr(), cancel).await?;
+    output.result(|| BackupReportJson::from(&report), |_| text::backup::report(&report))?;
+    Ok(Exit::Done)
+}

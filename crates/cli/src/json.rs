@@ -1,0 +1,15 @@
+//! What results look like to programs: the shapes of `--json`.
+//!
+//! These types are the contract with whoever reads our output, and nothing else: they are made from the engine's values by hand, so
+//! that a change inside never changes what is printed by accident. Fields are added, never renamed or removed. An oplog time is
+//! always [`time::TimeJson`]; sizes are bytes, durations seconds; what is unknown is `null`.
+
+pub mod backup;
+pub mod catalog;
+pub mod describe;
+pub mod doctor;
+pub mod plan;
+pub mod restore;
+pub mod slicing;
+pub mod status;
+pub mod time;

@@ -1,0 +1,94 @@
+//! The program `oplogue`: wiring and words. It parses what was typed, calls the engine, prints what comes back, and chooses the
+//! exit code. Decisions are made below, in `oplogue-domain` and `oplogue-engine`.
+
+mod args;
+mod cancel;
+mod commands;
+mod failure;
+mod json;
+mod open;
+mod output;
+mod progress;
+mod settings;
+mod text;
+
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Verb;
+use crate::failure::Exit;
+use crate::output::{Output, Style, remark};
+use crate::settings::UsageError;
+
+// Millions of small allocations while documents are read and written: measurably faster than the system's allocator, and it gives
+// memory back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = match settings::parse(std::env::args_os().collect()) {
+        Ok(cli) => cli,
+        Err(error) => return tell_usage(error).into(),
+    };
+    log_to_stderr(&cli.common.log_level);
+    let variable = |name: &str| std::env::var(name).ok();
+    let output = Output { json: cli.common.json, style: Style::of_stdout(variable), remark_style: Style::of_stderr(variable) };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::tell(&anyhow::Error::new(error).context("start the runtime")).into(),
+    };
+    let exit = match runtime.block_on(run(cli.verb, output)) {
+        Ok(exit) => exit,
+        Err(error) => failure::tell(&error),
+    };
+    // Blocking work that a failed flow left behind is not waited for: it holds nothing that a crash would not leave too.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+async fn run(verb: Verb, output: Output) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Backup(args) => commands::backup::run(args, output).await,
+        Verb::Slice(args) => commands::slice::run(args, output).await,
+        Verb::List(args) => commands::list::run(args, output).await,
+        Verb::Timeline(args) => commands::timeline::run(args, output).await,
+        Verb::Describe(args) => commands::describe::run(args, output).await,
+        Verb::Restore(args) => commands::restore::run(args, output).await,
+        Verb::Status(args) => commands::status::run(args, output).await,
+        Verb::Doctor(args) => commands::doctor::run(args, output).await,
+        Verb::Completions(args) => commands::completions::run(args),
+        Verb::Man(args) => commands::man::run(args),
+    }
+}
+
+/// Help and version are "errors" of the parser that end well; it prints them itself, to the right place.
+fn tell_usage(error: UsageError) -> Exit {
+    match error {
+        UsageError::Parser { error, files } => {
+            // A closed output has nobody left to tell.
+            let _ = error.print();
+            if error.exit_code() == 0 {
+                return Exit::Done;
+            }
+            for file in files {
+                remark(&format!("hint: options were also read from {}", file.display()));
+            }
+        }
+        UsageError::File { what, hint } => {
+            remark(&format!("oplogue: {what}"));
+            if let Some(hint) = hint {
+                remark(&format!("hint: {hint}"));
+            }
+        }
+    }
+    Exit::WrongUsage
+}
+
+/// Only our own crates speak; what libraries log is for their authors.
+fn log_to_stderr(level: &str) {
+    let filter = EnvFilter::new(format!(
+        "off,oplogue={level},oplogue_engine={level},oplogue_mongo={level},oplogue_oplog={level},oplogue_repository={level},oplogue_storage={level}"
+    ));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,144 @@
+//! Opens what the options name: a storage, the repository on it, a replica set.
+
+use std::path::Path;
+
+use anyhow::Context;
+use oplogue_engine::failure::Refused;
+use oplogue_mongo::{ConnectOptions, Connection, MongoError};
+use oplogue_repository::Repository;
+use oplogue_storage::{ServerSideEncryption, Storage, StorageError, StorageOptions};
+
+use crate::args::{ConnectionArgs, EncryptionChoice, StorageArgs};
+use crate::failure::WrongUsage;
+
+/// S3's own limit: smaller parts are refused by it, and only when the upload ends.
+const PART_BYTES_MIN: u64 = 5 << 20;
+/// S3's own limit too.
+const PART_BYTES_MAX: u64 = 5 << 30;
+
+/// The replica set of `--uri`. A server that is not a member of one is refused: nothing can be done with it.
+pub async fn connection(args: &ConnectionArgs) -> anyhow::Result<Connection> {
+    match Connection::open(args.uri(), &ConnectOptions::default()).await {
+        Ok(connection) => Ok(connection),
+        Err(error @ MongoError::BadUri { .. }) => Err(WrongUsage::new(format!("--uri: {error}")).into()),
+        Err(error @ (MongoError::Standalone { .. } | MongoError::Mongos { .. } | MongoError::NotInitiated { .. } | MongoError::Unsupported { .. })) => {
+            Err(Refused::new(error.to_string()).into())
+        }
+        Err(error) => Err(anyhow::Error::new(error).context("connect to MongoDB")),
+    }
+}
+
+/// The repository in `--folder` of `--storage`.
+pub fn repository(args: &StorageArgs) -> anyhow::Result<Repository> {
+    Ok(Repository::new(storage(args)?))
+}
+
+/// The folder `--folder` of `--storage`. Nothing is read or written yet.
+pub fn storage(args: &StorageArgs) -> anyhow::Result<Storage> {
+    let url = args.storage.as_deref().ok_or_else(|| WrongUsage::new("--storage is missing"))?;
+    let options = storage_options(args)?;
+    let storage = Storage::open(url, &options).map_err(|error| match error {
+        StorageError::BadUrl { .. } => anyhow::Error::new(WrongUsage::new(format!("--storage: {error}"))),
+        other => anyhow::Error::new(other).context("open the storage"),
+    })?;
+    let folder = args.folder.as_deref().unwrap_or_default();
+    check_folder(folder)?;
+    Ok(storage.within(folder))
+}
+
+/// A folder is one or more plain names. `..` and empty names mean something to filesystems and nothing to object stores.
+fn check_folder(folder: &str) -> Result<(), WrongUsage> {
+    let plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.chars().any(char::is_control);
+    if folder.is_empty() || folder.split('/').all(plain) {
+        Ok(())
+    } else {
+        Err(WrongUsage::new(format!("--folder: `{folder}` is not a folder's name: write `name` or `name/name`")))
+    }
+}
+
+fn storage_options(args: &StorageArgs) -> anyhow::Result<StorageOptions> {
+    if !(PART_BYTES_MIN..=PART_BYTES_MAX).contains(&args.s3_part_size) {
+        return Err(WrongUsage::new("--s3-part-size: parts are between 5MiB and 5GiB").into());
+    }
+    if let Some(path) = &args.s3_ca_file {
+        check_readable(path).with_context(|| format!("--s3-ca-file {}", path.display()))?;
+    }
+    let secret = |value: &Option<crate::args::Secret>| value.as_ref().map(|secret| secret.reveal().to_owned());
+    Ok(StorageOptions {
+        access_key: secret(&args.s3_access_key),
+        secret_key: secret(&args.s3_secret_key),
+        session_token: secret(&args.s3_session_token),
+        ca_file: args.s3_ca_file.clone(),
+        insecure_tls: args.s3_insecure_tls,
+        storage_class: args.s3_storage_class.clone(),
+        server_side_encryption: encryption(args)?,
+        part_bytes: usize::try_from(args.s3_part_size).context("--s3-part-size")?,
+        request_timeout: args.storage_timeout,
+        connect_timeout: args.storage_connect_timeout,
+        retries_max: args.storage_retries,
+        retry_delay_max: args.storage_retry_delay,
+    })
+}
+
+fn check_readable(path: &Path) -> anyhow::Result<()> {
+    std::fs::File::open(path).map(drop).map_err(Into::into)
+}
+
+fn encryption(args: &StorageArgs) -> Result<ServerSideEncryption, WrongUsage> {
+    if let Some(key) = &args.s3_sse_customer_key {
+        let wrong = || WrongUsage::new("--s3-sse-customer-key: this is not 32 bytes in base64 (e.g. from `openssl rand -base64 32`)");
+        let bytes = base64_bytes(key.reveal()).ok_or_else(wrong)?;
+        return Ok(ServerSideEncryption::Customer { key: bytes.try_into().map_err(|_| wrong())? });
+    }
+    match (args.s3_sse, &args.s3_sse_kms_key) {
+        (None, None) => Ok(ServerSideEncryption::None),
+        (Some(EncryptionChoice::S3), None) => Ok(ServerSideEncryption::S3),
+        (Some(EncryptionChoice::Kms), Some(key_id)) => Ok(ServerSideEncryption::Kms { key_id: key_id.clone() }),
+        (Some(EncryptionChoice::Kms), None) => Err(WrongUsage::new("--s3-sse kms needs --s3-sse-kms-key, the key to use")),
+        (_, Some(_)) => Err(WrongUsage::new("--s3-sse-kms-key goes with --s3-sse kms")),
+    }
+}
+
+fn base64_bytes(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(text.trim()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Verb};
+
+    fn opened(words: &[&str]) -> Result<String, String> {
+        let cli = Cli::try_parse_from(["oplogue", "list"].iter().chain(words)).map_err(|error| error.to_string())?;
+        let Verb::List(args) = cli.verb else { panic!("`list` was parsed as something else") };
+        storage(&args.storage).map(|storage| storage.location()).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_folder_lies_inside_the_storage() {
+        let location = opened(&["--storage", "file:///b", "--folder", "shop/prod"]).expect("valid");
+        assert!(location.contains("/b/shop/prod"), "{location}");
+    }
+
+    #[test]
+    fn wrong_storage_options_are_told_apart_and_keep_secrets() {
+        for (words, expected) in [
+            (vec!["--storage", "ftp://b"], "--storage"),
+            (vec!["--storage", "nonsense"], "--storage"),
+            (vec!["--storage", "file:///b", "--folder", "../c"], "--folder"),
+            (vec!["--storage", "file:///b", "--folder", "a//c"], "--folder"),
+            (vec!["--storage", "s3://b", "--s3-part-size", "1MiB"], "--s3-part-size"),
+            (vec!["--storage", "s3://b", "--s3-sse-customer-key", "hunter2"], "--s3-sse-customer-key"),
+            (vec!["--storage", "s3://b", "--s3-sse", "kms"], "--s3-sse-kms-key"),
+            (vec!["--storage", "s3://b", "--s3-sse-kms-key", "k"], "--s3-sse kms"),
+            (vec!["--storage", "s3://b", "--s3-ca-file", "/there/is/no/such/file"], "--s3-ca-file"),
+        ] {
+            let error = opened(&words).expect_err(&words.join(" "));
+            assert!(error.contains(expected), "{words:?}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What results look like to people. Each function turns a value into text; none of them decides or fetches anything.
+
+pub mod backup;
+pub mod catalog;
+pub mod doctor;
+pub mod plan;
+pub mod restore;
+pub mod slicing;
+pub mod status;
+pub mod strip;
+pub mod words;

@@ -1,0 +1,130 @@
+//! `cargo xtask bench`: how fast the real program is, as a part of what the servers can give on this machine at this moment.
+//!
+//! Numbers of one machine say little on another, and less when it is busy. So every rate stands beside a ceiling measured minutes
+//! before on a server of the same kind with the same data: the same bytes moved by a client that does nothing else. The
+//! data is generated; servers and files are in the system's temporary folder and gone afterwards, also after a failure.
+
+mod ceilings;
+mod conditions;
+mod data;
+mod figures;
+mod prebuilt;
+mod process;
+mod rounds;
+mod stage;
+mod traffic;
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::shell;
+
+const USAGE: &str = "\
+cargo xtask bench [--size-mb N] [--entries N] [--runs N] [--json]
+  --size-mb N    megabytes of BSON (default 1100; at least 10)
+  --entries N    oplog entries to slice and to replay (default 320000)
+  --runs N       measure everything so often and show the medians (default 1)
+  --json         the figures as JSON on standard output, the table on standard error";
+
+/// What to measure, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Megabytes (10⁶) of BSON.
+    pub size_mb: u64,
+    /// Oplog entries, at least.
+    pub entries: u64,
+    pub runs: u64,
+    pub json: bool,
+}
+
+/// Runs the command; `args` begin after `bench`.
+pub fn run(args: &[String]) -> anyhow::Result<()> {
+    if matches!(args, [word] if matches!(word.as_str(), "-h" | "--help" | "help")) {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let options = Options::parse(args)?;
+    say("building everything for speed");
+    let folder = build_release()?;
+    if cfg!(debug_assertions) {
+        // The ceilings are clients of ours: they must be as fast as they can be, too.
+        return shell::run(Command::new(executable(&folder, "xtask")?).arg("bench").args(args));
+    }
+    let program = executable(&folder, "oplogue")?;
+    let figures = shell::block_on(rounds::measure(options, &program))?;
+    if options.json {
+        eprintln!("\n{}", figures.text());
+        println!("{:#}", figures.json());
+    } else {
+        println!("\n{}", figures.text());
+    }
+    Ok(())
+}
+
+/// Tells a person who waits what is going on.
+fn say(text: &str) {
+    eprintln!("bench: {text}");
+}
+
+impl Options {
+    fn parse(args: &[String]) -> anyhow::Result<Options> {
+        let mut options = Options { size_mb: 1_100, entries: 320_000, runs: 1, json: false };
+        let mut args = args.iter();
+        while let Some(word) = args.next() {
+            let mut number = |least: u64| {
+                let text = args.next().with_context(|| format!("{word} needs a number\n{USAGE}"))?;
+                let number = text.parse().ok().filter(|number| *number >= least);
+                number.with_context(|| format!("{word} {text}: not a whole number of at least {least}\n{USAGE}"))
+            };
+            match word.as_str() {
+                "--size-mb" => options.size_mb = number(10)?,
+                "--entries" => options.entries = number(1)?,
+                "--runs" => options.runs = number(1)?,
+                "--json" => options.json = true,
+                _ => anyhow::bail!("`bench` does not know {word:?}\n{USAGE}"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Builds the program and ourselves, and returns the folder of both.
+fn build_release() -> anyhow::Result<PathBuf> {
+    shell::run(&mut shell::cargo(&["build", "--quiet", "--release", "--package", "oplogue", "--package", "xtask"]))?;
+    let metadata = shell::metadata()?;
+    let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
+    Ok(Path::new(target).join("release"))
+}
+
+fn executable(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    anyhow::ensure!(path.is_file(), "{} is not there after building it", path.display());
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> anyhow::Result<Options> {
+        Options::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read_and_the_data_is_a_gigabyte_by_default() {
+        let default = parse(&[]).expect("nothing is needed");
+        assert!(default.size_mb >= 1_000 && default.entries >= 300_000 && default.runs == 1 && !default.json);
+        let all = parse(&["--size-mb", "50", "--entries", "9000", "--runs", "3", "--json"]).expect("all known");
+        assert_eq!(all, Options { size_mb: 50, entries: 9_000, runs: 3, json: true });
+    }
+
+    #[test]
+    fn bad_options_are_refused_before_anything_is_built() {
+        for words in [&["--size-mb"][..], &["--size-mb", "few"], &["--size-mb", "1"], &["--runs", "0"], &["--fast"]] {
+            assert!(parse(words).expect_err("bad").to_string().contains("cargo xtask bench"), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Runs the program as anybody would, and watches how much memory it takes.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::Value;
+use tokio::process::Command;
+
+/// How often the high-water mark is read. The kernel keeps it, so only what grows in the last moments can be missed.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A run of the program that ended well.
+#[derive(Debug)]
+pub struct Ran {
+    /// From its start to its end.
+    pub seconds: f64,
+    /// Most resident memory it ever had (VmHWM).
+    pub peak_bytes: u64,
+    /// CPU it used, in user and system mode together.
+    pub cpu_seconds: f64,
+    stdout: String,
+}
+
+impl Ran {
+    /// The document it printed.
+    pub fn json(&self) -> anyhow::Result<Value> {
+        serde_json::from_str(&self.stdout).context("what `oplogue --json` printed is not JSON")
+    }
+
+    /// The documents it printed, one a line.
+    pub fn json_lines(&self) -> anyhow::Result<Vec<Value>> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).context("what `oplogue --json` printed is not a line of JSON")).collect()
+    }
+}
+
+/// Runs `program` with `words`; its files lie in `folder`.
+///
+/// # Errors
+/// When it cannot be started, or fails: with what it said.
+pub async fn run(program: &Path, folder: &Path, words: &[&str]) -> anyhow::Result<Ran> {
+    // Files, not pipes: nobody has to read along while the clock runs.
+    let (stdout, stderr) = (folder.join("stdout"), folder.join("stderr"));
+    let mut command = Command::new(program);
+    command.args(words).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    command.stdout(std::fs::File::create(&stdout)?).stderr(std::fs::File::create(&stderr)?);
+    let begun = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+    let process = child.id().context("the process ended before it was watched")?;
+    let (mut peak_bytes, mut cpu_seconds) = (0, 0.0);
+    let mut poll = tokio::time::interval(POLL);
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status.context("wait for the program")?,
+            _ = poll.tick() => {
+                let read = |name: &str| std::fs::read_to_string(format!("/proc/{process}/{name}")).unwrap_or_default();
+                // A process that has just ended has no memory any more.
+                peak_bytes = peak_bytes.max(high_water_mark(&read("status")).unwrap_or_default());
+                cpu_seconds = cpu(&read("stat")).unwrap_or(cpu_seconds);
+            }
+        }
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    let said = std::fs::read_to_string(&stderr).unwrap_or_default();
+    anyhow::ensure!(status.success(), "`oplogue {}` ended with {status}:\n{said}", words.join(" "));
+    let stdout = std::fs::read_to_string(&stdout).context("read what the program printed")?;
+    Ok(Ran { seconds, peak_bytes, cpu_seconds, stdout })
+}
+
+/// `VmHWM:     1234 kB`
+fn high_water_mark(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// Fields 14 and 15 of `/proc/PID/stat`, in hundredths of a second on every Linux in use. The second field is the program's name in
+/// parentheses, which may hold anything.
+fn cpu(stat: &str) -> Option<f64> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    Some((ticks(11)? + ticks(12)?) as f64 / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_and_cpu_are_read_from_proc() {
+        assert_eq!(high_water_mark("Name:\tx\nVmPeak:\t 9000 kB\nVmHWM:\t    1234 kB\nVmRSS:\t 1 kB\n"), Some(1234 * 1024));
+        assert_eq!(high_water_mark("Name:\tx\nState:\tZ (zombie)\n"), None);
+        assert_eq!(cpu("77 (odd ) name) S 1 77 77 0 -1 4194560 500 0 0 0 150 25 0 0 20"), Some(1.75));
+        assert_eq!(cpu(""), None);
+    }
+}

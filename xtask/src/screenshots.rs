@@ -1,0 +1,76 @@
+//! `cargo xtask screenshots`: pictures for the documentation, made from what the program really prints.
+//!
+//! A small life of a replica set is played: two backups, slicing between them, a slice that goes missing. What `timeline` and
+//! `restore --plan` print, colours included, becomes `docs/timeline.svg` and `docs/plan.svg`.
+
+mod svg;
+
+use anyhow::Context;
+
+use crate::demo::program::Program;
+use crate::demo::{Stage, shop};
+use crate::shell::{block_on, build_oplogue, root};
+
+pub fn run(_: &[String]) -> anyhow::Result<()> {
+    let program = Program::colorful(build_oplogue()?);
+    block_on(take(program))
+}
+
+async fn take(program: Program) -> anyhow::Result<()> {
+    let stage = Stage::set_up().await?;
+    shop::open(&stage.client).await?;
+    program.run("backup", &named(&stage, "2026-monday")).await?;
+    let mut slicer = program.slice(&stage.words(), "1s").await?;
+    for _ in 0..6 {
+        let moment = shop::a_sale(&stage.client).await?;
+        slicer.wait_through(moment).await?;
+    }
+    lose_a_slice(&stage)?;
+    program.run("backup", &named(&stage, "2026-tuesday")).await?;
+    for _ in 0..4 {
+        let moment = shop::a_sale(&stage.client).await?;
+        slicer.wait_through(moment).await?;
+    }
+    let dropped = shop::drop_orders(&stage.client).await?;
+    slicer.stop_after(dropped).await?;
+
+    let mut words = stage.words()[2..].to_vec();
+    words.extend(["--width".into(), "92".into()]);
+    let timeline = program.run("timeline", &words).await?;
+    save("timeline.svg", "$ oplogue timeline", &timeline)?;
+    let mut words = stage.words().to_vec();
+    let moment = dropped.to_string();
+    words.extend(["--before".into(), moment.clone(), "--plan".into()]);
+    let plan = program.run("restore", &words).await?;
+    save("plan.svg", &format!("$ oplogue restore --before {moment} --plan"), &plan)
+}
+
+fn named(stage: &Stage, name: &str) -> Vec<String> {
+    let mut words = stage.words().to_vec();
+    words.extend(["--name".into(), name.into()]);
+    words
+}
+
+/// Deletes the object of one slice in the middle, so that there is a gap to show.
+fn lose_a_slice(stage: &Stage) -> anyhow::Result<()> {
+    let mut slices = Vec::new();
+    let mut folders = vec![stage.folder.path().join(format!("{}Pitr", "pbm"))];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))? {
+            let path = entry?.path();
+            if path.is_dir() { folders.push(path) } else { slices.push(path) }
+        }
+    }
+    slices.sort();
+    let middle = slices.get(slices.len() / 2).context("no slice was stored")?;
+    std::fs::remove_file(middle).with_context(|| format!("remove {}", middle.display()))
+}
+
+fn save(name: &str, command: &str, printed: &str) -> anyhow::Result<()> {
+    let folder = root().join("docs");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(name);
+    std::fs::write(&path, svg::picture(command, printed)).with_context(|| format!("write {}", path.display()))?;
+    println!("docs/{name}");
+    Ok(())
+}
