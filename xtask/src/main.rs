@@ -24,13 +24,41 @@ struct Task {
 }
 
 const TASKS: &[Task] = &[
-    Task { name: "demo", about: "back up, slice, lose a collection, get it back; --once ends afterwards, otherwise it stays up to try things", run: demo::run },
-    Task { name: "test", about: "fetch what tests need, start the S3 server, run tidy and all tests; words after it go to `cargo test`", run: test::run },
-    Task { name: "ci", about: "everything that must hold: formatting, lints, tidy, all tests", run: ci::run },
-    Task { name: "bench", about: "how fast the program is against what the servers can give; `cargo xtask bench help` tells more", run: bench::run },
-    Task { name: "tidy", about: "what the compiler does not check: who imports whom, names, leftovers, files nobody mentions", run: tidy::run },
-    Task { name: "testbed", about: "real servers to try things on; `cargo xtask testbed help` tells more", run: testbed::run },
-    Task { name: "screenshots", about: "make the pictures of the documentation from the running program", run: screenshots::run },
+    Task {
+        name: "demo",
+        about: "back up, slice, lose a collection, get it back; --once ends afterwards, otherwise it stays up to try things",
+        run: demo::run,
+    },
+    Task {
+        name: "test",
+        about: "fetch what tests need, start the S3 server, run tidy and all tests; words after it go to `cargo test`",
+        run: test::run,
+    },
+    Task {
+        name: "ci",
+        about: "everything that must hold: formatting, lints, tidy, all tests",
+        run: ci::run,
+    },
+    Task {
+        name: "bench",
+        about: "how fast the program is against what the servers can give; `cargo xtask bench help` tells more",
+        run: bench::run,
+    },
+    Task {
+        name: "tidy",
+        about: "what the compiler does not check: who imports whom, names, leftovers, files nobody mentions",
+        run: tidy::run,
+    },
+    Task {
+        name: "testbed",
+        about: "real servers to try things on; `cargo xtask testbed help` tells more",
+        run: testbed::run,
+    },
+    Task {
+        name: "screenshots",
+        about: "make the pictures of the documentation from the running program",
+        run: screenshots::run,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -57,6 +85,9 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> String {
-    let lines: Vec<String> = TASKS.iter().map(|task| format!("  cargo xtask {:<12} {}", task.name, task.about)).collect();
+    let lines: Vec<String> = TASKS
+        .iter()
+        .map(|task| format!("  cargo xtask {:<12} {}", task.name, task.about))
+        .collect();
     format!("tasks:\n{}", lines.join("\n"))
 }

@@ -19,14 +19,14 @@ pub fn run(_: &[String]) -> anyhow::Result<()> {
 async fn take(program: Program) -> anyhow::Result<()> {
     let stage = Stage::set_up().await?;
     shop::open(&stage.client).await?;
-    program.run("backup", &named(&stage, "2026-monday")).await?;
+    program.run("backup", &named(&stage, "monday")).await?;
     let mut slicer = program.slice(&stage.words(), "1s").await?;
-    for _ in 0..6 {
+    for _ in 0..9 {
         let moment = shop::a_sale(&stage.client).await?;
         slicer.wait_through(moment).await?;
     }
-    lose_a_slice(&stage)?;
-    program.run("backup", &named(&stage, "2026-tuesday")).await?;
+    lose_slices(&stage)?;
+    program.run("backup", &named(&stage, "tuesday")).await?;
     for _ in 0..4 {
         let moment = shop::a_sale(&stage.client).await?;
         slicer.wait_through(moment).await?;
@@ -51,19 +51,27 @@ fn named(stage: &Stage, name: &str) -> Vec<String> {
     words
 }
 
-/// Deletes the object of one slice in the middle, so that there is a gap to show.
-fn lose_a_slice(stage: &Stage) -> anyhow::Result<()> {
+/// Deletes the objects of some slices in the middle, so that there is a gap to show.
+fn lose_slices(stage: &Stage) -> anyhow::Result<()> {
     let mut slices = Vec::new();
-    let mut folders = vec![stage.folder.path().join(format!("{}Pitr", "pbm"))];
+    let mut folders = vec![stage.folder.path().to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))? {
             let path = entry?.path();
-            if path.is_dir() { folders.push(path) } else { slices.push(path) }
+            let name = path.to_string_lossy().into_owned();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if name.contains(".oplog.") => slices.push(path),
+                false => {}
+            }
         }
     }
     slices.sort();
-    let middle = slices.get(slices.len() / 2).context("no slice was stored")?;
-    std::fs::remove_file(middle).with_context(|| format!("remove {}", middle.display()))
+    let third = slices.len() / 3;
+    for slice in slices.iter().skip(third + 1).take(third) {
+        std::fs::remove_file(slice).with_context(|| format!("remove {}", slice.display()))?;
+    }
+    Ok(())
 }
 
 fn save(name: &str, command: &str, printed: &str) -> anyhow::Result<()> {

@@ -25,9 +25,7 @@ pub fn run(args: &[String]) -> anyhow::Result<()> {
 }
 
 fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Runtime::new()
-        .context("starting the async runtime")?
-        .block_on(work)
+    tokio::runtime::Runtime::new().context("starting the async runtime")?.block_on(work)
 }
 
 fn chosen(words: &[&str]) -> anyhow::Result<Vec<Version>> {
@@ -36,10 +34,7 @@ fn chosen(words: &[&str]) -> anyhow::Result<Vec<Version>> {
     }
     words
         .iter()
-        .map(|word| {
-            word.parse()
-                .with_context(|| format!("how to use it:\n{USAGE}"))
-        })
+        .map(|word| word.parse().with_context(|| format!("how to use it:\n{USAGE}")))
         .collect()
 }
 
@@ -61,19 +56,12 @@ fn set_options(words: &[&str]) -> anyhow::Result<ReplicaSetOptions> {
     let mut options = ReplicaSetOptions::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let mut value = || {
-            words
-                .next()
-                .with_context(|| format!("{word} needs a value\n{USAGE}"))
-        };
+        let mut value = || words.next().with_context(|| format!("{word} needs a value\n{USAGE}"));
         options = match *word {
             "--version" => options.version(value()?.parse()?),
             "--members" => {
                 let text = value()?;
-                options.members(
-                    text.parse()
-                        .with_context(|| format!("--members {text} is not a number"))?,
-                )
+                options.members(text.parse().with_context(|| format!("--members {text} is not a number"))?)
             }
             "--auth" => options.auth(true),
             "--tls" => options.tls(true),
@@ -86,11 +74,7 @@ fn set_options(words: &[&str]) -> anyhow::Result<ReplicaSetOptions> {
 async fn up(options: ReplicaSetOptions) -> anyhow::Result<()> {
     let set = ReplicaSet::start(options).await?;
     println!("{}", set.uri());
-    eprintln!(
-        "mongod {}, logs in {}; Ctrl-C ends it",
-        set.options().version,
-        set.path().display()
-    );
+    eprintln!("mongod {}, logs in {}; Ctrl-C ends it", set.options().version, set.path().display());
     until_interrupted().await
 }
 
@@ -103,16 +87,9 @@ async fn s3() -> anyhow::Result<()> {
         server.https_endpoint,
         server.ca_file.display()
     );
-    println!(
-        "access key  {}\nsecret key  {}",
-        server.access_key, server.secret_key
-    );
+    println!("access key  {}\nsecret key  {}", server.access_key, server.secret_key);
     println!("a bucket    {}", bucket.url());
-    println!(
-        "for tests   {}='{}'",
-        oplogue_testkit::s3::SHARED_VARIABLE,
-        server.description()
-    );
+    println!("for tests   {}='{}'", oplogue_testkit::s3::SHARED_VARIABLE, server.description());
     eprintln!("Ctrl-C ends it");
     until_interrupted().await
 }
@@ -128,8 +105,7 @@ mod tests {
 
     #[test]
     fn set_options_are_read() {
-        let options = set_options(&["--version", "4.2", "--members", "3", "--auth", "--tls"])
-            .expect("good words");
+        let options = set_options(&["--version", "4.2", "--members", "3", "--auth", "--tls"]).expect("good words");
         assert_eq!(
             (options.version, options.members, options.auth, options.tls),
             (Version::V4_2, 3, true, true)
@@ -138,19 +114,11 @@ mod tests {
 
     #[test]
     fn bad_words_are_refused_before_anything_starts() {
-        for words in [
-            &["--members", "many"][..],
-            &["--members"],
-            &["--version", "7.0"],
-            &["--ssl"],
-        ] {
+        for words in [&["--members", "many"][..], &["--members"], &["--version", "7.0"], &["--ssl"]] {
             assert!(set_options(words).is_err(), "{words:?}");
         }
         assert!(chosen(&["6.0", "9"]).is_err());
-        assert_eq!(
-            chosen(&["6.0", "4.2.6"]).expect("known"),
-            [Version::V6_0, Version::V4_2]
-        );
+        assert_eq!(chosen(&["6.0", "4.2.6"]).expect("known"), [Version::V6_0, Version::V4_2]);
         assert_eq!(chosen(&[]).expect("all"), Version::ALL);
     }
 }

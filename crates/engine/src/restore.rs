@@ -15,6 +15,7 @@ mod clear;
 mod compose;
 mod feed;
 mod load;
+mod names;
 mod plan;
 mod prepare;
 mod principals;

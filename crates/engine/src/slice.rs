@@ -22,8 +22,8 @@ use oplogue_repository::{Repository, RepositoryError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::failure::Refused;
 use crate::backup::member;
+use crate::failure::Refused;
 use crate::slice::cutting::Cutting;
 use crate::slice::start::{Start, find_start};
 use crate::slice::tenure::{Tenure, Turn};
@@ -54,17 +54,34 @@ pub struct SliceRequest {
 #[derive(Clone, Debug)]
 pub enum SliceEvent {
     /// Slicing goes on (or begins) after `from`.
-    Started { replica_set: ReplicaSetName, node: String, from: OplogTime, fence: i64 },
+    Started {
+        replica_set: ReplicaSetName,
+        node: String,
+        from: OplogTime,
+        fence: i64,
+    },
     /// Waiting for whoever holds the lease, or for a first backup. Told once per reason.
-    Waiting { why: String },
+    Waiting {
+        why: String,
+    },
     /// `lag_seconds`: from the end of the slice to the newest majority-committed entry. `window_headroom_seconds`: from the oldest
     /// entry the server still has to the end of the slice; slicing may stand still about that long before entries are lost.
-    Stored { slice: Slice, entries: u64, lag_seconds: u32, window_headroom_seconds: u32 },
+    Stored {
+        slice: Slice,
+        entries: u64,
+        lag_seconds: u32,
+        window_headroom_seconds: u32,
+    },
     /// A hole was found and recorded on the storage.
     Gap(Gap),
     /// A try failed and will be repeated.
-    Retrying { error: String, in_seconds: u64 },
-    Stopped { newest: Option<OplogTime> },
+    Retrying {
+        error: String,
+        in_seconds: u64,
+    },
+    Stopped {
+        newest: Option<OplogTime>,
+    },
 }
 
 /// Receives what happened. Called from the slicer's own task; should not block.
@@ -79,7 +96,14 @@ const LAST_SLICE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs until cancelled (then cuts a last slice, gives the lease back), until `until` is reached, or a refusal.
 pub async fn run(request: SliceRequest, on_event: &(dyn Fn(SliceEvent) + Send + Sync), cancel: CancellationToken) -> anyhow::Result<()> {
-    let mut slicer = Slicer { request, on_event, cancel, newest: None, proven: false, failures: 0 };
+    let mut slicer = Slicer {
+        request,
+        on_event,
+        cancel,
+        newest: None,
+        proven: false,
+        failures: 0,
+    };
     let ended = slicer.run().await;
     if ended.is_ok() {
         on_event(SliceEvent::Stopped { newest: slicer.newest });
@@ -135,7 +159,9 @@ impl Slicer<'_> {
             tenure.release().await;
             match ended? {
                 Ended::Done => return Ok(()),
-                Ended::LeaseLost => (self.on_event)(SliceEvent::Waiting { why: "the lease was lost; waiting for it".to_owned() }),
+                Ended::LeaseLost => (self.on_event)(SliceEvent::Waiting {
+                    why: "the lease was lost; waiting for it".to_owned(),
+                }),
             }
         }
         Ok(())
@@ -171,9 +197,17 @@ impl Slicer<'_> {
             Start::LeaseLost => return Ok(Ended::LeaseLost),
         };
         self.newest = Some(from);
-        (self.on_event)(SliceEvent::Started { replica_set: replica_set.clone(), node: chosen.host, from, fence: tenure.fence() });
+        (self.on_event)(SliceEvent::Started {
+            replica_set: replica_set.clone(),
+            node: chosen.host,
+            from,
+            fence: tenure.fence(),
+        });
 
-        let cutter = SliceCutter { span: self.request.span, bytes_max: self.request.bytes_max };
+        let cutter = SliceCutter {
+            span: self.request.span,
+            bytes_max: self.request.bytes_max,
+        };
         let mut cutting = Cutting::new(&self.request, replica_set.clone(), chosen.connection, cutter, from);
         loop {
             let stopping = self.cancel.is_cancelled();
@@ -219,7 +253,10 @@ impl Slicer<'_> {
         }
         let pause = RETRY_FIRST.saturating_mul(1 << self.failures.min(8)).min(RETRY_LONGEST);
         self.failures += 1;
-        (self.on_event)(SliceEvent::Retrying { error: format!("{error:#}"), in_seconds: pause.as_secs() });
+        (self.on_event)(SliceEvent::Retrying {
+            error: format!("{error:#}"),
+            in_seconds: pause.as_secs(),
+        });
         let deadline = Instant::now() + pause;
         Ok(tokio::time::timeout_at(deadline, self.cancel.cancelled()).await.is_err())
     }
@@ -235,5 +272,7 @@ fn is_temporary(error: &anyhow::Error) -> bool {
 }
 
 fn rolled_over(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(MongoError::OplogRolledOver { .. })))
+    error
+        .chain()
+        .any(|cause| matches!(cause.downcast_ref(), Some(MongoError::OplogRolledOver { .. })))
 }

@@ -186,7 +186,7 @@ impl Connection {
                     return Ok(Some(ListedCollection {
                         spec,
                         logical_indexes,
-                        documents: count("count"),
+                        documents: count("count").max(buckets(&stats)),
                         bytes: count("size"),
                     }));
                 }
@@ -319,6 +319,12 @@ fn is_users(namespace: &Namespace) -> bool {
         "admin" => !system && !name.starts_with("pbm") && !name.starts_with("oplogue"),
         _ => !system || name == "system.js",
     }
+}
+
+/// Buckets of a time series, which the counters of its bucket collection show in a place of their own; 0 for anything else.
+fn buckets(stats: &Document) -> u64 {
+    let series = stats.get_document("timeseries").ok();
+    series.and_then(|series| number(series, "bucketCount")).and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -38,7 +38,12 @@ impl Repository {
                         catalog.unreadable.push(((*name).to_owned(), why));
                         continue;
                     }
-                    let slice = Slice { replica_set: replica_set.clone(), range, object: (*name).to_owned(), bytes: whole.bytes };
+                    let slice = Slice {
+                        replica_set: replica_set.clone(),
+                        range,
+                        object: (*name).to_owned(),
+                        bytes: whole.bytes,
+                    };
                     catalog.slices.entry(replica_set).or_default().push(slice);
                 }
                 Located::Ours if matches!(sidecar::locate(name), LocatedRecord::Gap { .. }) => gaps.push((*name).to_owned()),
@@ -56,7 +61,9 @@ impl Repository {
                 None => {}
             }
         }
-        catalog.backups.sort_by(|left, right| (left.consistent_at(), left.started, &left.name).cmp(&(right.consistent_at(), right.started, &right.name)));
+        catalog.backups.sort_by(|left, right| {
+            (left.consistent_at(), left.started, &left.name).cmp(&(right.consistent_at(), right.started, &right.name))
+        });
         for (name, bytes) in self.fetch_all(gaps).await? {
             match bytes.map(|bytes| GapRecord::parse(&bytes).map(|record| record.to_domain())) {
                 Some(Ok(gap)) => catalog.recorded_gaps.entry(gap.replica_set.clone()).or_default().push(gap),

@@ -22,15 +22,16 @@ use bytes::Bytes;
 use oplogue_storage::{Storage, StorageError};
 
 pub use backup_write::{
-    BackupFacts, SnapshotFacts, SnapshotTotals, SnapshotWriter, UnknownToPbm, WrittenCollection, WrittenSnapshot, roles_namespace, users_namespace,
+    BackupFacts, SnapshotFacts, SnapshotTotals, SnapshotWriter, UnknownToPbm, WrittenCollection, WrittenSnapshot, roles_namespace,
+    users_namespace,
 };
 pub use documents::{BATCH_BYTES, BATCH_DOCUMENTS, DocumentStream, ReadSummary};
 pub use error::RepositoryError;
 pub use frames::{Appender, DocumentObject, Written};
 pub use object::ObjectRef;
-pub use slices::{SliceBuilder, StoredSlice};
 pub use oplogue_format::pbm::collections::CollectionKind;
 pub use oplogue_format::sidecar::SliceRecord;
+pub use slices::{SliceBuilder, StoredSlice};
 pub use snapshot::{SnapshotCollection, SnapshotContents};
 pub use spool::Spool;
 
@@ -61,7 +62,10 @@ impl Repository {
 
     /// A small object that must be there.
     async fn get(&self, name: &str) -> Result<Bytes, RepositoryError> {
-        let missing = || RepositoryError::Missing { object: name.to_owned(), location: self.storage.location() };
+        let missing = || RepositoryError::Missing {
+            object: name.to_owned(),
+            location: self.storage.location(),
+        };
         self.get_if_there(name).await?.ok_or_else(missing)
     }
 }

@@ -43,7 +43,11 @@ impl Rate {
     fn values(&self) -> (f64, Option<f64>, Option<f64>) {
         let ours = self.ours.1.median().unwrap_or_default();
         let ceiling = self.ceiling.as_ref().and_then(|(_, samples)| samples.median());
-        (ours, ceiling, ceiling.filter(|ceiling| *ceiling > 0.0).map(|ceiling| ours / ceiling))
+        (
+            ours,
+            ceiling,
+            ceiling.filter(|ceiling| *ceiling > 0.0).map(|ceiling| ours / ceiling),
+        )
     }
 }
 
@@ -96,7 +100,11 @@ impl Figures {
 
     /// For programs.
     pub fn json(&self) -> Value {
-        let conditions: serde_json::Map<String, Value> = self.conditions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let conditions: serde_json::Map<String, Value> = self
+            .conditions
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect();
         let rates = self.rates.iter().map(|rate| {
             let (ours, ceiling, ratio) = rate.values();
             json!({ "what": rate.ours.0, "unit": rate.unit, "ours": ours, "ceiling": ceiling, "ratio": ratio,
@@ -129,12 +137,18 @@ pub fn count(value: f64) -> String {
 
 /// The first and the last column to the left, numbers to the right when they are in between.
 fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let widths: Vec<usize> = (0..COLUMNS).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()).collect();
+    let widths: Vec<usize> = (0..COLUMNS)
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default())
+        .collect();
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
             let left = column == 0 || (column == COLUMNS - 1 && COLUMNS > 4);
-            if left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            if left {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
@@ -148,7 +162,12 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle() {
-        for (values, expected) in [(vec![], None), (vec![3.0], Some(3.0)), (vec![9.0, 1.0, 4.0], Some(4.0)), (vec![1.0, 2.0], Some(1.5))] {
+        for (values, expected) in [
+            (vec![], None),
+            (vec![3.0], Some(3.0)),
+            (vec![9.0, 1.0, 4.0], Some(4.0)),
+            (vec![1.0, 2.0], Some(1.5)),
+        ] {
             assert_eq!(Samples(values.clone()).median(), expected, "{values:?}");
         }
     }
@@ -162,11 +181,23 @@ mod tests {
 
     #[test]
     fn a_rate_is_shown_with_its_ratio_and_without_a_ceiling_with_none() {
-        let rate = |ceiling| Rate { ours: ("snapshot", Samples(vec![50.0, 70.0])), unit: "MB/s", ceiling };
+        let rate = |ceiling| Rate {
+            ours: ("snapshot", Samples(vec![50.0, 70.0])),
+            unit: "MB/s",
+            ceiling,
+        };
         let rates = vec![rate(Some(("reading", Samples(vec![120.0])))), rate(None)];
-        let figures = Figures { conditions: vec![("machine", "2 cores".into())], rates, usage: Vec::new(), notes: vec!["a note".into()] };
+        let figures = Figures {
+            conditions: vec![("machine", "2 cores".into())],
+            rates,
+            usage: Vec::new(),
+            notes: vec!["a note".into()],
+        };
         let text = figures.text();
-        assert!(text.contains("machine   2 cores") && text.contains("snapshot  60 MB/s  120 MB/s   0.50  reading"), "{text}");
+        assert!(
+            text.contains("machine   2 cores") && text.contains("snapshot  60 MB/s  120 MB/s   0.50  reading"),
+            "{text}"
+        );
         assert!(text.contains("snapshot  60 MB/s         -      -\n"), "{text}");
         assert_eq!(figures.json()["rates"][0]["ratio"], 0.5);
         assert_eq!(figures.json()["rates"][1]["ceiling"], Value::Null);

@@ -47,9 +47,22 @@ struct Bench<'a> {
 /// Measures everything.
 pub async fn measure(options: Options, program: &Path) -> anyhow::Result<Figures> {
     let machine = conditions::machine();
-    let folder = tempfile::Builder::new().prefix("oplogue-bench-").tempdir().context("make a temporary folder")?;
-    let mut bench = Bench { options, program, folder, measured: Measured::default() };
-    for (usage, command) in bench.measured.usage.iter_mut().zip(["oplogue backup", "oplogue slice", "oplogue restore --backup", "oplogue restore --latest"]) {
+    let folder = tempfile::Builder::new()
+        .prefix("oplogue-bench-")
+        .tempdir()
+        .context("make a temporary folder")?;
+    let mut bench = Bench {
+        options,
+        program,
+        folder,
+        measured: Measured::default(),
+    };
+    for (usage, command) in bench.measured.usage.iter_mut().zip([
+        "oplogue backup",
+        "oplogue slice",
+        "oplogue restore --backup",
+        "oplogue restore --latest",
+    ]) {
         usage.command = command;
     }
 
@@ -69,11 +82,18 @@ pub async fn measure(options: Options, program: &Path) -> anyhow::Result<Figures
     let at_base = source.hash().await?;
 
     say(&format!("writing {} oplog entries", count(options.entries as f64)));
-    source.with(move |address| traffic::write(address, options.size_mb, options.entries)).await?;
+    source
+        .with(move |address| traffic::write(address, options.size_mb, options.entries))
+        .await?;
     let end = source.newest().await?;
     let prebuilt = source.with(move |address| Prebuilt::read(address, base, end, &DATABASES)).await?;
     let prebuilt = std::sync::Arc::new(prebuilt);
-    anyhow::ensure!(prebuilt.entries >= options.entries, "the oplog has {} entries, {} were wanted", prebuilt.entries, options.entries);
+    anyhow::ensure!(
+        prebuilt.entries >= options.entries,
+        "the oplog has {} entries, {} were wanted",
+        prebuilt.entries,
+        options.entries
+    );
     let at_end = source.hash().await?;
     source.settle().await?;
     bench.slice(&source, end, prebuilt.bytes).await?;
@@ -88,7 +108,10 @@ pub async fn measure(options: Options, program: &Path) -> anyhow::Result<Figures
     let stored = bench.measured.stored_bytes;
     let conditions = vec![
         ("machine", machine),
-        ("server", format!("mongod {version}, replica sets of one member, {CACHE_GB} GB cache each, loopback; storage file:// on the local disk")),
+        (
+            "server",
+            format!("mongod {version}, replica sets of one member, {CACHE_GB} GB cache each, loopback; storage file:// on the local disk"),
+        ),
         (
             "data",
             format!(
@@ -128,10 +151,15 @@ impl Bench<'_> {
         let ran = self.oplogue(0, source, &["backup", "--name", &name, "--json"]).await?;
         self.measured.backup.push(megabytes(bytes, ran.seconds));
         let report = ran.json()?;
-        let read = report["document_bytes"].as_u64().context("the report of a backup has `document_bytes`")?;
+        let read = report["document_bytes"]
+            .as_u64()
+            .context("the report of a backup has `document_bytes`")?;
         anyhow::ensure!(read >= bytes, "the backup holds {read} bytes of documents, {bytes} are there");
         self.measured.stored_bytes = report["stored_bytes"].as_u64().unwrap_or_default();
-        Ok((name, time(&report["restores_to"]).context("the report of a backup has `restores_to`")?))
+        Ok((
+            name,
+            time(&report["restores_to"]).context("the report of a backup has `restores_to`")?,
+        ))
     }
 
     /// Stores the oplog up to `end` from where the newest backup ends. Once: there is nothing left to slice afterwards.
@@ -169,10 +197,15 @@ impl Bench<'_> {
         let target = Server::start().await?;
         let ran = self.oplogue(2, &target, &["restore", "--backup", name, "--yes", "--json"]).await?;
         self.measured.restore.push(megabytes(bytes, ran.seconds));
-        self.measured.restore_load.push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
+        self.measured
+            .restore_load
+            .push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
         target.must_equal(at_base, "`oplogue restore --backup`").await?;
 
-        say(&format!("round {round}: applying {} operations, prebuilt", count(prebuilt.operations as f64)));
+        say(&format!(
+            "round {round}: applying {} operations, prebuilt",
+            count(prebuilt.operations as f64)
+        ));
         // A restore builds secondary indexes at its end: here, too, they must not be in the way.
         target.with(|address| data::drop_indexes(&mut Wire::connect(address)?)).await?;
         target.settle().await?;
@@ -188,8 +221,14 @@ impl Bench<'_> {
         let target = Server::start().await?;
         let ran = self.oplogue(3, &target, &["restore", "--latest", "--yes", "--json"]).await?;
         let report = ran.json()?;
-        let operations = report["report"]["operations_applied"].as_u64().context("the report of a restore has `operations_applied`")?;
-        anyhow::ensure!(operations >= prebuilt.operations, "{operations} operations were applied, {} are in the oplog", prebuilt.operations);
+        let operations = report["report"]["operations_applied"]
+            .as_u64()
+            .context("the report of a restore has `operations_applied`")?;
+        anyhow::ensure!(
+            operations >= prebuilt.operations,
+            "{operations} operations were applied, {} are in the oplog",
+            prebuilt.operations
+        );
         self.measured.replay.push(operations as f64 / step(&report, "applying the oplog")?);
         target.must_equal(at_end, "`oplogue restore --latest`").await
     }
@@ -210,14 +249,46 @@ impl Bench<'_> {
 
 impl Measured {
     fn figures(self, conditions: Vec<(&'static str, String)>) -> Figures {
-        let rate = |ours: &'static str, samples: Samples, unit: &'static str, what: &'static str, ceiling: Samples| Rate { ours: (ours, samples), unit, ceiling: Some((what, ceiling)) };
+        let rate = |ours: &'static str, samples: Samples, unit: &'static str, what: &'static str, ceiling: Samples| Rate {
+            ours: (ours, samples),
+            unit,
+            ceiling: Some((what, ceiling)),
+        };
         let rates = vec![
-            rate("snapshot", self.backup.clone(), "MB/s", "reading: exhaust cursors, thin OP_MSG client, 4 collections at once", self.read_exhaust),
-            rate("snapshot", self.backup, "MB/s", "reading: the driver's raw batch cursors, 4 collections at once", self.read_driver),
-            rate("restore, all of it", self.restore, "MB/s", "inserting: prebuilt messages, 4 connections, a quarter of the data, no indexes", self.insert.clone()),
+            rate(
+                "snapshot",
+                self.backup.clone(),
+                "MB/s",
+                "reading: exhaust cursors, thin OP_MSG client, 4 collections at once",
+                self.read_exhaust,
+            ),
+            rate(
+                "snapshot",
+                self.backup,
+                "MB/s",
+                "reading: the driver's raw batch cursors, 4 collections at once",
+                self.read_driver,
+            ),
+            rate(
+                "restore, all of it",
+                self.restore,
+                "MB/s",
+                "inserting: prebuilt messages, 4 connections, a quarter of the data, no indexes",
+                self.insert.clone(),
+            ),
             rate("restore, its loading", self.restore_load, "MB/s", "the same", self.insert),
-            rate("replay", self.replay, "ops/s", "prebuilt atomic applyOps, one connection, no secondary indexes", self.apply),
-            Rate { ours: ("slice", self.slice), unit: "MB/s", ceiling: None },
+            rate(
+                "replay",
+                self.replay,
+                "ops/s",
+                "prebuilt atomic applyOps, one connection, no secondary indexes",
+                self.apply,
+            ),
+            Rate {
+                ours: ("slice", self.slice),
+                unit: "MB/s",
+                ceiling: None,
+            },
         ];
         let notes = vec![
             format!(
@@ -227,7 +298,12 @@ impl Measured {
             ),
             REFERENCE.to_owned(),
         ];
-        Figures { conditions, rates, usage: self.usage.into(), notes }
+        Figures {
+            conditions,
+            rates,
+            usage: self.usage.into(),
+            notes,
+        }
     }
 }
 
@@ -238,12 +314,20 @@ fn megabytes(bytes: u64, seconds: f64) -> f64 {
 /// `{"t": seconds, "i": ordinal, …}`
 fn time(value: &Value) -> Option<Timestamp> {
     let number = |name: &str| value[name].as_u64().and_then(|number| u32::try_from(number).ok());
-    Some(Timestamp { time: number("t")?, increment: number("i")? })
+    Some(Timestamp {
+        time: number("t")?,
+        increment: number("i")?,
+    })
 }
 
 /// Seconds of one step of a restore.
 fn step(report: &Value, name: &str) -> anyhow::Result<f64> {
-    let steps = report["report"]["steps"].as_array().context("the report of a restore has `steps`")?;
-    let step = steps.iter().find(|step| step["step"] == name).and_then(|step| step["seconds"].as_f64());
+    let steps = report["report"]["steps"]
+        .as_array()
+        .context("the report of a restore has `steps`")?;
+    let step = steps
+        .iter()
+        .find(|step| step["step"] == name)
+        .and_then(|step| step["seconds"].as_f64());
     step.with_context(|| format!("the report of the restore has no step {name:?}: {steps:?}"))
 }

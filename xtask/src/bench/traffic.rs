@@ -2,9 +2,9 @@
 //!
 //! Every write has an effect (an update changes a value, a delete finds its document), because what changes nothing is not logged.
 
-use bson::spec::BinarySubtype;
 use bson::oid::ObjectId;
 use bson::raw::{CStr, cstr};
+use bson::spec::BinarySubtype;
 use bson::{Binary, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
 
 use super::ceilings::in_parallel;
@@ -24,7 +24,10 @@ const DOCUMENT_BYTES_MAX: usize = 1_000;
 
 /// Writes at least `entries` oplog entries. Blocks.
 pub fn write(address: &str, size_mb: u64, entries: u64) -> anyhow::Result<()> {
-    let collections: Vec<&Collection> = COLLECTIONS.iter().filter(|collection| collection.document_bytes <= DOCUMENT_BYTES_MAX).collect();
+    let collections: Vec<&Collection> = COLLECTIONS
+        .iter()
+        .filter(|collection| collection.document_bytes <= DOCUMENT_BYTES_MAX)
+        .collect();
     let rounds = entries.div_ceil(ROUND * collections.len() as u64);
     in_parallel(address, &collections, |wire, collection| {
         let mut writer = Writer::new(collection, size_mb);
@@ -48,8 +51,18 @@ impl Writer {
         let seed = collection.name.bytes().fold(0, |seed, byte| seed << 8 ^ u64::from(byte));
         let mut random = Random::new(seed);
         let id = [random.next().to_le_bytes(), random.next().to_le_bytes()].concat();
-        let session = Binary { subtype: BinarySubtype::Uuid, bytes: id };
-        Writer { collection, random, oldest: 0, next: collection.documents(size_mb), session, transaction: 0 }
+        let session = Binary {
+            subtype: BinarySubtype::Uuid,
+            bytes: id,
+        };
+        Writer {
+            collection,
+            random,
+            oldest: 0,
+            next: collection.documents(size_mb),
+            session,
+            transaction: 0,
+        }
     }
 
     fn round(&mut self, wire: &mut Wire) -> anyhow::Result<()> {
@@ -59,7 +72,14 @@ impl Writer {
         (0..TRANSACTIONS).try_for_each(|_| self.transaction(wire))
     }
 
-    fn send(&mut self, wire: &mut Wire, command: &CStr, name: &str, count: u64, make: fn(&mut Self) -> RawDocumentBuf) -> anyhow::Result<()> {
+    fn send(
+        &mut self,
+        wire: &mut Wire,
+        command: &CStr,
+        name: &str,
+        count: u64,
+        make: fn(&mut Self) -> RawDocumentBuf,
+    ) -> anyhow::Result<()> {
         let documents: Vec<u8> = (0..count).flat_map(|_| make(self).into_bytes()).collect();
         let reply = wire.send(&message(&self.command(command), Some((name, &documents)), 0)?)?;
         affected_all(reply, count)

@@ -23,16 +23,30 @@ const ORDERS: i32 = 2_000;
 /// Fills the shelves; returns what there is, in words.
 pub async fn open(client: &Client) -> anyhow::Result<String> {
     let shop = client.database("shop");
-    insert(&shop, "articles", (0..ARTICLES).map(|id| doc! {"_id": id, "name": format!("article {id}"), "stock": 50, "price": id % 90 + 5})).await?;
+    insert(
+        &shop,
+        "articles",
+        (0..ARTICLES).map(|id| doc! {"_id": id, "name": format!("article {id}"), "stock": 50, "price": id % 90 + 5}),
+    )
+    .await?;
     insert(&shop, "orders", (0..ORDERS).map(order)).await?;
     let indexes = doc! {"createIndexes": "orders", "indexes": [
         {"key": {"customer": 1, "at": -1}, "name": "customer_1_at_-1"},
         {"key": {"number": 1}, "name": "number_1", "unique": true, "hidden": true},
     ]};
     shop.run_command(indexes).await.context("create indexes")?;
-    shop.run_command(doc! {"create": "open_orders", "viewOn": "orders", "pipeline": [{"$match": {"paid": false}}]}).await.context("create a view")?;
-    shop.run_command(doc! {"create": "visits", "timeseries": {"timeField": "at", "metaField": "page"}}).await.context("create a time series")?;
-    insert(&shop, "visits", (0..500).map(|second| doc! {"at": date(second), "page": format!("/{}", second % 7), "ms": second % 40})).await?;
+    shop.run_command(doc! {"create": "open_orders", "viewOn": "orders", "pipeline": [{"$match": {"paid": false}}]})
+        .await
+        .context("create a view")?;
+    shop.run_command(doc! {"create": "visits", "timeseries": {"timeField": "at", "metaField": "page"}})
+        .await
+        .context("create a time series")?;
+    insert(
+        &shop,
+        "visits",
+        (0..500).map(|second| doc! {"at": date(second), "page": format!("/{}", second % 7), "ms": second % 40}),
+    )
+    .await?;
     Ok(format!("{ARTICLES} articles, {ORDERS} orders, a view, a time series"))
 }
 
@@ -41,9 +55,18 @@ pub async fn trade(client: &Client) -> anyhow::Result<String> {
     let shop = client.database("shop");
     let orders = shop.collection::<Document>("orders");
     insert(&shop, "orders", (ORDERS..ORDERS + 400).map(order)).await?;
-    orders.update_many(doc! {"_id": {"$mod": [3, 0]}}, doc! {"$set": {"paid": true}, "$push": {"log": "paid"}}).await.context("pay orders")?;
+    orders
+        .update_many(
+            doc! {"_id": {"$mod": [3, 0]}},
+            doc! {"$set": {"paid": true}, "$push": {"log": "paid"}},
+        )
+        .await
+        .context("pay orders")?;
     orders.delete_many(doc! {"_id": {"$mod": [50, 1]}}).await.context("cancel orders")?;
-    shop.collection::<Document>("articles").update_many(doc! {}, vec![doc! {"$set": {"stock": {"$subtract": ["$stock", 1]}}}]).await.context("take stock")?;
+    shop.collection::<Document>("articles")
+        .update_many(doc! {}, vec![doc! {"$set": {"stock": {"$subtract": ["$stock", 1]}}}])
+        .await
+        .context("take stock")?;
     sell_in_a_transaction(client, &shop).await?;
     insert(&shop, "wishes", (0..50).map(|id| doc! {"_id": id, "article": id * 2})).await?;
     client
@@ -58,8 +81,14 @@ async fn sell_in_a_transaction(client: &Client, shop: &Database) -> anyhow::Resu
     let mut session = client.start_session().await?;
     session.start_transaction().await?;
     let order = order(ORDERS + 1_000);
-    shop.collection::<Document>("orders").insert_one(order).session(&mut session).await?;
-    shop.collection::<Document>("articles").update_one(doc! {"_id": 7}, doc! {"$inc": {"stock": -1}}).session(&mut session).await?;
+    shop.collection::<Document>("orders")
+        .insert_one(order)
+        .session(&mut session)
+        .await?;
+    shop.collection::<Document>("articles")
+        .update_one(doc! {"_id": 7}, doc! {"$inc": {"stock": -1}})
+        .session(&mut session)
+        .await?;
     session.commit_transaction().await.context("commit the sale")
 }
 
@@ -67,13 +96,21 @@ async fn sell_in_a_transaction(client: &Client, shop: &Database) -> anyhow::Resu
 pub async fn a_sale(client: &Client) -> anyhow::Result<Moment> {
     let orders = client.database("shop").collection::<Document>("orders");
     let number = orders.count_documents(doc! {}).await?;
-    orders.insert_one(order(10_000 + i32::try_from(number)?)).await.context("sell something")?;
+    orders
+        .insert_one(order(10_000 + i32::try_from(number)?))
+        .await
+        .context("sell something")?;
     moment_of(client, doc! {"op": "i", "ns": "shop.orders"}).await
 }
 
 /// The accident. Returns the moment of the drop.
 pub async fn drop_orders(client: &Client) -> anyhow::Result<Moment> {
-    client.database("shop").collection::<Document>("orders").drop().await.context("drop the orders")?;
+    client
+        .database("shop")
+        .collection::<Document>("orders")
+        .drop()
+        .await
+        .context("drop the orders")?;
     moment_of(client, doc! {"op": "c", "ns": "shop.$cmd", "o.drop": "orders"}).await
 }
 
@@ -81,14 +118,22 @@ pub async fn drop_orders(client: &Client) -> anyhow::Result<Moment> {
 async fn moment_of(client: &Client, filter: Document) -> anyhow::Result<Moment> {
     let oplog = client.database("local").collection::<Document>("oplog.rs");
     let entry = oplog.find_one(filter).sort(doc! {"$natural": -1}).await?;
-    let time = entry.context("the oplog does not hold what was just done")?.get_timestamp("ts").context("the entry has no time")?;
-    Ok(Moment { seconds: time.time, ordinal: time.increment })
+    let time = entry
+        .context("the oplog does not hold what was just done")?
+        .get_timestamp("ts")
+        .context("the entry has no time")?;
+    Ok(Moment {
+        seconds: time.time,
+        ordinal: time.increment,
+    })
 }
 
 /// The shop goes on: these writes are after the moment that will be restored.
 pub async fn trade_without_orders(client: &Client) -> anyhow::Result<()> {
     let shop = client.database("shop");
-    shop.collection::<Document>("articles").update_many(doc! {"_id": {"$lt": 20}}, doc! {"$inc": {"stock": -2}}).await?;
+    shop.collection::<Document>("articles")
+        .update_many(doc! {"_id": {"$lt": 20}}, doc! {"$inc": {"stock": -2}})
+        .await?;
     insert(&shop, "complaints", (0..3).map(|id| doc! {"_id": id, "text": "where is my order?"})).await
 }
 
@@ -103,6 +148,10 @@ fn date(seconds: i32) -> bson::DateTime {
 
 async fn insert(database: &Database, collection: &str, documents: impl Iterator<Item = Document>) -> anyhow::Result<()> {
     let documents: Vec<Document> = documents.collect();
-    database.collection::<Document>(collection).insert_many(documents).await.with_context(|| format!("insert into {collection}"))?;
+    database
+        .collection::<Document>(collection)
+        .insert_many(documents)
+        .await
+        .with_context(|| format!("insert into {collection}"))?;
     Ok(())
 }

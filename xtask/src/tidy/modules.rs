@@ -8,7 +8,9 @@ pub fn problems(files: &[File]) -> Vec<String> {
     let mut problems = Vec::new();
     let rust: Vec<&File> = files.iter().filter(|file| file.is_rust()).collect();
     for file in &rust {
-        let Some((folder, name)) = file.path.rsplit_once('/') else { continue };
+        let Some((folder, name)) = file.path.rsplit_once('/') else {
+            continue;
+        };
         if is_entry(folder, name) {
             continue;
         }
@@ -18,7 +20,10 @@ pub fn problems(files: &[File]) -> Vec<String> {
             continue;
         }
         let parents = parents(folder);
-        if !rust.iter().any(|parent| parents.contains(&parent.path) && declares(&parent.text, module)) {
+        if !rust
+            .iter()
+            .any(|parent| parents.contains(&parent.path) && declares(&parent.text, module))
+        {
             problems.push(format!("{}: no module mentions it", file.path));
         }
     }
@@ -29,7 +34,10 @@ pub fn problems(files: &[File]) -> Vec<String> {
 fn is_entry(folder: &str, name: &str) -> bool {
     let last = folder.rsplit('/').next().unwrap_or_default();
     let target = matches!(last, "tests" | "benches" | "examples" | "bin");
-    (last == "src" && matches!(name, "main.rs" | "lib.rs")) || target || (folder.ends_with("tests/it") && name == "main.rs") || name == "build.rs"
+    (last == "src" && matches!(name, "main.rs" | "lib.rs"))
+        || target
+        || (folder.ends_with("tests/it") && name == "main.rs")
+        || name == "build.rs"
 }
 
 /// The files that may declare the modules of `folder`.
@@ -39,7 +47,11 @@ fn parents(folder: &str) -> BTreeSet<String> {
 
 fn declares(text: &str, module: &str) -> bool {
     let declaration = format!("mod {module};");
-    text.lines().any(|line| line.trim_end().strip_suffix(&declaration).is_some_and(|visibility| visibility.trim().is_empty() || visibility.trim().starts_with("pub")))
+    text.lines().any(|line| {
+        line.trim_end()
+            .strip_suffix(&declaration)
+            .is_some_and(|visibility| visibility.trim().is_empty() || visibility.trim().starts_with("pub"))
+    })
 }
 
 #[cfg(test)]
@@ -48,7 +60,14 @@ mod tests {
 
     #[test]
     fn a_file_must_be_mentioned_by_its_parent() {
-        let files = |list: &[(&str, &str)]| -> Vec<File> { list.iter().map(|(path, text)| File { path: (*path).into(), text: (*text).into() }).collect() };
+        let files = |list: &[(&str, &str)]| -> Vec<File> {
+            list.iter()
+                .map(|(path, text)| File {
+                    path: (*path).into(),
+                    text: (*text).into(),
+                })
+                .collect()
+        };
         let tree = files(&[
             ("crates/a/src/lib.rs", "mod seen;\npub(crate) mod also;\n"),
             ("crates/a/src/seen.rs", "mod below;"),

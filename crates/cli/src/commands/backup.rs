@@ -13,7 +13,7 @@ pub async fn run(args: BackupArgs, output: Output) -> anyhow::Result<Exit> {
     let cancel = cancel::on_signal();
     let request = BackupRequest {
         repository: open::repository(&args.storage)?,
-        connection: open::connection(&args.connection).await?,
+        connection: open::connection(&args.connection, &cancel).await?,
         name: args.name,
         selection: NamespaceSelection::from_patterns(args.ns),
         users_and_roles: args.users_and_roles,

@@ -19,6 +19,11 @@ impl From<&Finding> for FindingJson {
             Level::Attention => "attention",
             Level::Danger => "danger",
         };
-        Self { level, subject: finding.subject, finding: finding.finding.clone(), advice: finding.advice.clone() }
+        Self {
+            level,
+            subject: finding.subject,
+            finding: finding.finding.clone(),
+            advice: finding.advice.clone(),
+        }
     }
 }

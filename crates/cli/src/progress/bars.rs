@@ -16,7 +16,10 @@ pub struct Bars {
 
 impl Bars {
     pub fn new() -> Self {
-        Self { screen: MultiProgress::new(), running: Mutex::new(HashMap::new()) }
+        Self {
+            screen: MultiProgress::new(),
+            running: Mutex::new(HashMap::new()),
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<Step, ProgressBar>) -> T) -> T {
@@ -30,11 +33,19 @@ fn style(unit: Unit, total: Option<u64>) -> ProgressStyle {
         None => "{prefix:28} {spinner} {position}",
     };
     let position = move |state: &ProgressState, writer: &mut dyn std::fmt::Write| {
-        let position = Position { unit, done: state.pos(), total, seconds: state.elapsed().as_secs_f64() };
+        let position = Position {
+            unit,
+            done: state.pos(),
+            total,
+            seconds: state.elapsed().as_secs_f64(),
+        };
         // Indicatif has no way to report that its own buffer refused a write.
         let _ = writer.write_str(&position.words());
     };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ").with_key("position", position)
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+        .with_key("position", position)
 }
 
 impl Progress for Bars {

@@ -18,7 +18,12 @@ pub fn list(catalog: &Catalog, timeline: &Timeline, location: &str, style: Style
     let slices: usize = catalog.slices.values().map(Vec::len).sum();
     if slices > 0 {
         let bytes: u64 = catalog.slices.values().flatten().map(|slice| slice.bytes).sum();
-        let _ = writeln!(text, "\n{}, {}", words::counted(slices as u64, "slice", "slices"), words::bytes(bytes));
+        let _ = writeln!(
+            text,
+            "\n{}, {}",
+            words::counted(slices as u64, "slice", "slices"),
+            words::bytes(bytes)
+        );
     }
     text.push_str(&ranges(timeline));
     text.push_str(&gaps(timeline));
@@ -63,23 +68,20 @@ pub fn written_by(backup: &Backup) -> String {
     backup.written_by.clone().unwrap_or_else(|| format!("PBM {}", backup.pbm_version))
 }
 
-/// The restorable stretches, of the cluster when it has several replica sets.
+/// The restorable stretches, of the cluster when it has several replica sets. Moments stand as they can be typed after `--time`.
 pub fn ranges(timeline: &Timeline) -> String {
     if timeline.cluster.is_empty() {
         return "\nnothing can be restored to a point in time\n".to_owned();
     }
-    let mut text = "\ncan be restored\n".to_owned();
+    let mut table = Table::new(&["CAN BE RESTORED, FROM", "THROUGH", "LENGTH", "OLDEST BACKUP"]);
     for range in &timeline.cluster {
-        let base = &range.base;
-        let _ = match range.is_single_moment() {
-            true => writeln!(text, "  {} only, from backup {base}", words::moment(range.from)),
-            false => {
-                let length = words::seconds(u64::from(range.through.seconds_since(range.from)));
-                writeln!(text, "  {} … {}, {length}, from backup {base}", words::moment(range.from), words::moment(range.through))
-            }
+        let length = match range.is_single_moment() {
+            true => "one moment".to_owned(),
+            false => words::seconds(u64::from(range.through.seconds_since(range.from))),
         };
+        table.row([range.from.to_string(), range.through.to_string(), length, range.base.to_string()]);
     }
-    text
+    format!("\n{}", table.render(2))
 }
 
 /// The holes with their reasons, numbered as in the drawing. Empty when there is none.
@@ -88,10 +90,16 @@ pub fn gaps(timeline: &Timeline) -> String {
     if gaps.is_empty() {
         return String::new();
     }
-    let mut text = "\ngaps\n".to_owned();
+    let mut table = Table::new(&["GAP>", "IN", "AFTER", "THROUGH", "LENGTH", "WHY"]);
     for (index, gap) in gaps.into_iter().enumerate() {
-        let length = words::seconds(u64::from(gap.range.seconds()));
-        let _ = writeln!(text, "  {}  {}  {}, {length}: {}", index + 1, gap.replica_set, gap.range, gap.reason);
+        table.row([
+            (index + 1).to_string(),
+            gap.replica_set.to_string(),
+            gap.range.after.to_string(),
+            gap.range.through.to_string(),
+            words::seconds(u64::from(gap.range.seconds())),
+            gap.reason.to_string(),
+        ]);
     }
-    text
+    format!("\n{}", table.render(2))
 }

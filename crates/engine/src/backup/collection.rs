@@ -42,9 +42,22 @@ pub async fn read(
 ) -> anyhow::Result<Outcome> {
     let ranges = node.split(collection, parts).await?;
     for _ in 0..BEGINNINGS_MAX {
-        let attempt = Attempt { node, collection, object: &object, cursors, progress, start_over: AtomicBool::new(false), counted: AtomicU64::new(0) };
+        let attempt = Attempt {
+            node,
+            collection,
+            object: &object,
+            cursors,
+            progress,
+            start_over: AtomicBool::new(false),
+            counted: AtomicU64::new(0),
+        };
         match attempt.run(&ranges).await? {
-            Try::Done { dropped } => return Ok(Outcome { written: object.finish().await?, dropped }),
+            Try::Done { dropped } => {
+                return Ok(Outcome {
+                    written: object.finish().await?,
+                    dropped,
+                });
+            }
             Try::StartOver => object.restart().await?,
         }
     }
@@ -70,7 +83,9 @@ impl Attempt<'_> {
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(Try::StartOver);
         }
-        Ok(Try::Done { dropped: dropped.contains(&true) })
+        Ok(Try::Done {
+            dropped: dropped.contains(&true),
+        })
     }
 
     /// True when the collection was dropped.
@@ -79,7 +94,9 @@ impl Attempt<'_> {
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let events = self.node.read_collection(self.collection, Some(range).filter(|range| !range.is_everything()));
+        let events = self
+            .node
+            .read_collection(self.collection, Some(range).filter(|range| !range.is_everything()));
         pin_mut!(events);
         let mut appender = self.object.appender();
         let mut dropped = false;
@@ -98,9 +115,12 @@ impl Attempt<'_> {
                     let known = &self.collection.spec.namespace;
                     let now = namespace.logical();
                     if now == *known {
-                        self.progress.note(&format!("{known} must be read again from its beginning: the server closed its cursor"));
+                        self.progress.note(&format!(
+                            "{known} must be read again from its beginning: the server closed its cursor"
+                        ));
                     } else {
-                        self.progress.note(&format!("{known} was renamed to {now} while it was read: reading it again"));
+                        self.progress
+                            .note(&format!("{known} was renamed to {now} while it was read: reading it again"));
                     }
                     self.start_over.store(true, Ordering::Relaxed);
                     return Ok(false);

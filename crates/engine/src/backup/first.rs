@@ -42,7 +42,9 @@ async fn ended_since(node: &Connection, newest: OplogTime, first: OplogTime) -> 
 }
 
 fn is_later(entry: &RawDocument, than: OplogTime) -> bool {
-    entry.get_timestamp("ts").is_ok_and(|time| OplogTime::new(time.time, time.increment) > than)
+    entry
+        .get_timestamp("ts")
+        .is_ok_and(|time| OplogTime::new(time.time, time.increment) > than)
 }
 
 /// The entry before this one in the same transaction, when it is a later entry of a transaction.
@@ -50,7 +52,8 @@ fn continues_from(entry: &RawDocument) -> Option<OplogTime> {
     let is_command = entry.get_str("op").is_ok_and(|op| op == "c");
     let command = entry.get_document("o").ok()?;
     let first_field = command.iter().next()?.ok()?.0;
-    let of_transaction = matches!(first_field.as_str(), "applyOps" | "commitTransaction") && entry.get("txnNumber").ok().flatten().is_some();
+    let of_transaction =
+        matches!(first_field.as_str(), "applyOps" | "commitTransaction") && entry.get("txnNumber").ok().flatten().is_some();
     if !is_command || !of_transaction {
         return None;
     }

@@ -27,7 +27,13 @@ pub async fn choose(connection: &Connection) -> anyhow::Result<Chosen> {
     let mut failed = Vec::new();
     for host in &nomination.candidates {
         match connection.member(host).await {
-            Ok(member) => return Ok(Chosen { connection: member, host: host.clone(), reason: reason(&nomination, host, &failed) }),
+            Ok(member) => {
+                return Ok(Chosen {
+                    connection: member,
+                    host: host.clone(),
+                    reason: reason(&nomination, host, &failed),
+                });
+            }
             Err(error) => failed.push((host.clone(), error)),
         }
     }

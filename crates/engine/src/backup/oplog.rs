@@ -11,6 +11,7 @@ use oplogue_mongo::{Connection, MongoError};
 use oplogue_repository::Spool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::progress::{Progress, Step};
 
@@ -19,10 +20,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// PBM's reader takes no larger entry.
 const PBM_ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Tries in a row before a broken connection ends the backup: an election takes seconds.
-const TRIES_MAX: u32 = 20;
-/// Pause after the first failed try; it grows by as much with each one, up to ten times.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How long the member may be away before the backup is given up: an election, which closes connections, takes seconds.
+const AWAY_MAX: Duration = Duration::from_secs(30);
 
 /// What was recorded.
 pub struct Recorded {
@@ -40,8 +39,20 @@ impl Recording {
     /// Begins to read at the entry at `first`, which must exist.
     pub fn start(node: Connection, first: OplogTime, compression: Compression, progress: Arc<dyn Progress>) -> anyhow::Result<Self> {
         let (end, asked) = watch::channel(None);
-        let recorder = Recorder { node, spool: Spool::new(compression)?, newest: None, first, entries: 0, oversized: 0, progress, end: asked };
-        Ok(Self { end, task: tokio::spawn(recorder.run()) })
+        let recorder = Recorder {
+            node,
+            spool: Spool::new(compression)?,
+            newest: None,
+            first,
+            entries: 0,
+            oversized: 0,
+            progress,
+            end: asked,
+        };
+        Ok(Self {
+            end,
+            task: tokio::spawn(recorder.run()),
+        })
     }
 
     /// Does other work of the backup, and gives it up at once when the recording fails.
@@ -83,16 +94,15 @@ struct Recorder {
 
 impl Recorder {
     async fn run(mut self) -> anyhow::Result<Recorded> {
-        let mut failures = 0;
+        let mut away_since: Option<Instant> = None;
         loop {
             let end = *self.end.borrow_and_update();
             match self.look(end).await {
-                Ok(()) => failures = 0,
+                Ok(()) => away_since = None,
                 // What was read stays: the next try begins at its last entry, and finds out if anything is missing.
-                Err(error) if is_transient(&error) && failures < TRIES_MAX => {
-                    failures += 1;
+                Err(error) if is_transient(&error) && away_since.get_or_insert_with(Instant::now).elapsed() < AWAY_MAX => {
                     tracing::warn!(error = %format!("{error:#}"), "the oplog cannot be read at the moment");
-                    tokio::time::sleep(PAUSE * failures.min(10)).await;
+                    tokio::time::sleep(LOOK_AGAIN).await;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -111,9 +121,17 @@ impl Recorder {
     async fn look(&mut self, end: Option<OplogTime>) -> anyhow::Result<()> {
         let through = match end {
             Some(last) => last,
-            None => self.node.majority_time().await.context("ask how far a majority of the replica set is")?,
+            None => self
+                .node
+                .majority_time()
+                .await
+                .context("ask how far a majority of the replica set is")?,
         };
-        if self.newest.is_none_or(|newest| newest < through) { self.read(through).await } else { Ok(()) }
+        if self.newest.is_none_or(|newest| newest < through) {
+            self.read(through).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Every read begins with the newest entry known: finding it again proves that none is missing in between.
@@ -127,7 +145,10 @@ impl Recorder {
             if !proven {
                 let first = batch.first().map(time).transpose()?;
                 if first != Some(from) {
-                    bail!("the oplog of {} no longer has the entry at {from}: it rolled over, or back, while the backup ran", self.node_name());
+                    bail!(
+                        "the oplog of {} no longer has the entry at {from}: it rolled over, or back, while the backup ran",
+                        self.node_name()
+                    );
                 }
                 proven = true;
                 if self.newest.is_some() {
@@ -150,7 +171,10 @@ impl Recorder {
         self.progress.advance(Step::Oplog, self.entries);
         let mut notes = Vec::new();
         if self.oversized > 0 {
-            notes.push(format!("{} oplog entries are larger than 16 MiB: PBM cannot replay them", self.oversized));
+            notes.push(format!(
+                "{} oplog entries are larger than 16 MiB: PBM cannot replay them",
+                self.oversized
+            ));
         }
         Ok(Recorded { spool: self.spool, notes })
     }
@@ -161,7 +185,9 @@ impl Recorder {
 }
 
 fn is_transient(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<MongoError>().is_some_and(MongoError::is_transient))
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<MongoError>().is_some_and(MongoError::is_transient))
 }
 
 fn time(entry: &bson::RawDocumentBuf) -> anyhow::Result<OplogTime> {

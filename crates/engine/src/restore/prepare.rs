@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bson::RawBson;
 use oplogue_domain::plan::{Choice, Part, choose};
-use oplogue_domain::{Namespace, NamespaceSelection, Rename, ReplicaSetName};
+use oplogue_domain::{Catalog, Namespace, NamespaceSelection, Rename, ReplicaSetName};
 use oplogue_mongo::{ListedCollection, MongoError};
 use oplogue_oplog::{CollectionKind, CollectionSpec, Outcome, SelectedSurvivor, SelectedView};
 use oplogue_repository::{RepositoryError, SnapshotCollection, SnapshotContents};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::RestoreRequest;
 use super::check::{self, Checked};
 use super::compose::{self, TargetFacts};
+use super::names;
 use super::plan::RestorePlan;
 use super::survey::survey;
 use crate::failure::{Cancelled, Refused, ending, Ending};
@@ -126,11 +127,12 @@ async fn prepare_unless_cancelled(
     let selected = survey.outcome.select(&request.selection, &request.renames).map_err(refuse)?;
     let views = survey.outcome.select_views(&request.selection, &request.renames).map_err(refuse)?;
     let targets = selected.iter().map(|one| (&one.survivor.namespace, &one.target)).chain(views.iter().map(|one| (&one.view.namespace, &one.target)));
-    refuse_impossible_names(targets)?;
+    names::refuse_impossible(targets)?;
     let work = work(selected, &contents, &request, &target.present);
 
+    let people = contents.users.iter().chain(contents.roles.iter()).filter(|_| principals);
     let needed: Vec<&SnapshotCollection> =
-        work.iter().filter_map(|one| one.load.as_ref()).chain(contents.users.iter()).chain(contents.roles.iter()).collect();
+        work.iter().filter_map(|one| one.load.as_ref()).chain(people).collect();
     let unchecked: Vec<&SnapshotCollection> = needed.iter().copied().filter(|one| !checked.contains_key(&one.namespace)).collect();
     let answers = check::check(&request.repository, &unchecked, parallel, progress, cancel).await?;
     checked.extend(unchecked.iter().map(|one| one.namespace.clone()).zip(answers));
@@ -192,31 +194,6 @@ fn unreadable(catalog: &Catalog) -> String {
     let shown = all.iter().take(SHOWN_MAX).map(|(object, why)| format!("; `{object}` cannot be understood: {why}"));
     let more = if all.len() > SHOWN_MAX { format!("; and {} more objects cannot be understood", all.len() - SHOWN_MAX) } else { String::new() };
     shown.chain([more]).collect()
-}
-
-/// Refuses new names that no server would take: it would be noticed after the drops.
-fn refuse_impossible_names<'a>(names: impl Iterator<Item = (&'a Namespace, &'a Namespace)>) -> Result<(), Refused> {
-    for (from, to) in names.filter(|(from, to)| from != to) {
-        if let Some(why) = impossible(to) {
-            return Err(Refused::new(format!("`{from}` cannot be renamed to `{to}`: {why}")).advise("choose another name; nothing was touched"));
-        }
-    }
-    Ok(())
-}
-
-/// Why a user's collection cannot have this name: the rules of the server's `NamespaceString`.
-fn impossible(name: &Namespace) -> Option<&'static str> {
-    let (database, collection) = (name.database.as_str(), name.collection.as_str());
-    if matches!(database, "admin" | "config" | "local") {
-        return Some("the databases admin, config and local are the server's own");
-    }
-    if database.is_empty() || database.len() > 63 || database.contains(['/', '\\', '.', ' ', '"', '$', '\0']) {
-        return Some("a database's name has 1 to 63 bytes and none of / \\ . \" $ or space");
-    }
-    if collection.is_empty() || collection.starts_with("system.") || collection.starts_with('.') || collection.contains(['$', '\0']) {
-        return Some("a collection's name is not empty, does not begin with `system.` or a dot, and has no `$` in it");
-    }
-    (database.len() + 1 + collection.len() > 255).then_some("database and collection together are longer than 255 bytes")
 }
 
 fn source_replica_set(request: &RestoreRequest, target: &ReplicaSetName) -> ReplicaSetName {

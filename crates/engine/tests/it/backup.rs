@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bson::{Document, RawDocumentBuf, doc};
@@ -12,6 +13,7 @@ use oplogue_engine::backup::{self, BackupReport, BackupRequest};
 use oplogue_engine::failure::{Ending, advice, ending};
 use oplogue_engine::progress::{Progress, Silent, Step, Unit};
 use oplogue_format::compression::Compression;
+use oplogue_mongo::{ConnectOptions, Connection};
 use oplogue_repository::{CollectionKind, DocumentStream, Repository, SnapshotContents};
 use oplogue_storage::Storage;
 use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version};
@@ -58,15 +60,29 @@ async fn holds_what_the_server_has(client: &Client, repository: &Repository, con
             CollectionKind::TimeSeries => collection.namespace.buckets(),
             CollectionKind::Collection => collection.namespace.clone(),
         };
-        let live: Vec<RawDocumentBuf> =
-            client.database(&data.database).collection::<RawDocumentBuf>(&data.collection).find(doc! {}).await?.try_collect().await?;
-        ensure!(by_id(&stored)? == by_id(&live)?, "{} differs: {} stored, {} there", collection.namespace, stored.len(), live.len());
+        let live: Vec<RawDocumentBuf> = client
+            .database(&data.database)
+            .collection::<RawDocumentBuf>(&data.collection)
+            .find(doc! {})
+            .await?
+            .try_collect()
+            .await?;
+        ensure!(
+            by_id(&stored)? == by_id(&live)?,
+            "{} differs: {} stored, {} there",
+            collection.namespace,
+            stored.len(),
+            live.len()
+        );
     }
     Ok(())
 }
 
 fn by_id(documents: &[RawDocumentBuf]) -> anyhow::Result<BTreeMap<String, &[u8]>> {
-    documents.iter().map(|document| Ok((format!("{:?}", document.get("_id")?), document.as_bytes()))).collect()
+    documents
+        .iter()
+        .map(|document| Ok((format!("{:?}", document.get("_id")?), document.as_bytes())))
+        .collect()
 }
 
 async fn fill(client: &Client, database: &str, collection: &str, count: i64) -> anyhow::Result<()> {
@@ -75,8 +91,20 @@ async fn fill(client: &Client, database: &str, collection: &str, count: i64) -> 
     Ok(())
 }
 
-const ODD_NAMES: [&str; 12] =
-    ["plain", "with space", "dots.in.it", "a/b", "a//b", "a/../b", "ünï😀", "q\"uote\\", "per%20cent", "tab\there", "-dash", "foo.gz"];
+const ODD_NAMES: [&str; 12] = [
+    "plain",
+    "with space",
+    "dots.in.it",
+    "a/b",
+    "a//b",
+    "a/../b",
+    "ünï😀",
+    "q\"uote\\",
+    "per%20cent",
+    "tab\there",
+    "-dash",
+    "foo.gz",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_legal_name_and_every_kind_of_collection_is_in_a_backup() -> anyhow::Result<()> {
@@ -105,8 +133,12 @@ async fn every_legal_name_and_every_kind_of_collection_is_in_a_backup() -> anyho
     }
     fill(&client, "shop", "capped", 10).await?;
     fill(&client, "shop", "clustered", 10).await?;
-    client.database("admin").run_command(doc! { "createUser": "ann", "pwd": "secret", "roles": ["read"] }).await?;
-    shop.run_command(doc! { "createRole": "clerk", "privileges": [], "roles": ["read"] }).await?;
+    client
+        .database("admin")
+        .run_command(doc! { "createUser": "ann", "pwd": "secret", "roles": ["read"] })
+        .await?;
+    shop.run_command(doc! { "createRole": "clerk", "privileges": [], "roles": ["read"] })
+        .await?;
 
     let repository = memory();
     let mut request = setup::backup_request(&set, &repository).await?;
@@ -115,26 +147,78 @@ async fn every_legal_name_and_every_kind_of_collection_is_in_a_backup() -> anyho
     let (backup, contents) = open(&repository, &report).await?;
     holds_what_the_server_has(&client, &repository, &contents).await?;
 
-    let found: Vec<String> = contents.collections.iter().map(|collection| collection.namespace.to_string()).collect();
-    for name in ODD_NAMES.into_iter().chain([long.as_str(), "empty", "capped", "clustered", "view", "temps", "system.js"]) {
+    let found: Vec<String> = contents
+        .collections
+        .iter()
+        .map(|collection| collection.namespace.to_string())
+        .collect();
+    for name in ODD_NAMES
+        .into_iter()
+        .chain([long.as_str(), "empty", "capped", "clustered", "view", "temps", "system.js"])
+    {
         ensure!(found.contains(&format!("shop.{name}")), "shop.{name} is missing from {found:?}");
     }
-    let collection = |name: &str| contents.collections.iter().find(|collection| collection.namespace.collection == name).context("missing");
-    let hidden = collection("plain")?.indexes.iter().find(|index| index.get_str("name").is_ok_and(|name| name == "hidden_n")).context("an index is missing")?;
+    let collection = |name: &str| {
+        contents
+            .collections
+            .iter()
+            .find(|collection| collection.namespace.collection == name)
+            .context("missing")
+    };
+    let hidden = collection("plain")?
+        .indexes
+        .iter()
+        .find(|index| index.get_str("name").is_ok_and(|name| name == "hidden_n"))
+        .context("an index is missing")?;
     ensure!(hidden.get_bool("hidden").is_ok_and(|hidden| hidden), "{hidden}");
     ensure!(collection("clustered")?.options.contains_key("clusteredIndex"));
     ensure!(collection("view")?.options.get_str("viewOn").is_ok_and(|on| on == "plain"));
     let temps = collection("temps")?;
     ensure!(temps.kind == CollectionKind::TimeSeries && temps.buckets_uuid.is_some() && temps.documents == Some(2));
-    ensure!(temps.indexes.iter().any(|index| index.get_document("key").is_ok_and(|key| key.contains_key("room"))), "{:?}", temps.indexes);
-    ensure!(temps.bucket_indexes.as_ref().is_some_and(|indexes| indexes.iter().any(|index| format!("{index}").contains("meta"))), "{temps:?}");
+    ensure!(
+        temps
+            .indexes
+            .iter()
+            .any(|index| index.get_document("key").is_ok_and(|key| key.contains_key("room"))),
+        "{:?}",
+        temps.indexes
+    );
+    ensure!(
+        temps
+            .bucket_indexes
+            .as_ref()
+            .is_some_and(|indexes| indexes.iter().any(|index| format!("{index}").contains("meta"))),
+        "{temps:?}"
+    );
 
-    let users = documents(repository.read_documents(contents.users.as_ref().and_then(|users| users.object.as_ref()).context("no users")?)).await?;
+    let users = documents(
+        repository.read_documents(
+            contents
+                .users
+                .as_ref()
+                .and_then(|users| users.object.as_ref())
+                .context("no users")?,
+        ),
+    )
+    .await?;
     ensure!(users.iter().any(|user| user.get_str("_id").is_ok_and(|id| id == "admin.ann")));
-    let roles = documents(repository.read_documents(contents.roles.as_ref().and_then(|roles| roles.object.as_ref()).context("no roles")?)).await?;
+    let roles = documents(
+        repository.read_documents(
+            contents
+                .roles
+                .as_ref()
+                .and_then(|roles| roles.object.as_ref())
+                .context("no roles")?,
+        ),
+    )
+    .await?;
     ensure!(roles.iter().any(|role| role.get_str("_id").is_ok_and(|id| id == "shop.clerk")));
 
-    ensure!(report.notes.iter().any(|note| note.contains("a//b")), "names PBM cannot restore are told: {:?}", report.notes);
+    ensure!(
+        report.notes.iter().any(|note| note.contains("a//b")),
+        "names PBM cannot restore are told: {:?}",
+        report.notes
+    );
     ensure!(backup.consistent_at() == report.restores_to && backup.is_base());
     Ok(())
 }
@@ -152,12 +236,17 @@ async fn all_compressions_hold_the_same() -> anyhow::Result<()> {
         let report = take(request).await?;
         let (backup, contents) = open(&repository, &report).await?;
         ensure!(backup.compression == compression.to_string());
-        holds_what_the_server_has(&client, &repository, &contents).await.with_context(|| compression.to_string())?;
+        holds_what_the_server_has(&client, &repository, &contents)
+            .await
+            .with_context(|| compression.to_string())?;
         let source = OplogSource::BackupOplog { backup: backup.name };
         let entries = documents(repository.read_oplog(&report.replica_set, &source).await?).await?;
         ensure!(entries.len() as u64 == report.oplog_entries, "{compression}");
         let ends = [entries.first(), entries.last()].map(|entry| entry.map(setup_time));
-        ensure!(ends == [Some(report.oplog.after), Some(report.oplog.through)], "{compression}: the oplog has its first and its last entry");
+        ensure!(
+            ends == [Some(report.oplog.after), Some(report.oplog.through)],
+            "{compression}: the oplog has its first and its last entry"
+        );
     }
     Ok(())
 }
@@ -173,8 +262,21 @@ async fn a_large_collection_is_read_in_parts_into_one_object() -> anyhow::Result
     let client = set.client().await?;
     fill(&client, "shop", "orders", 50_000).await?;
     // Every kind of `_id` must be in exactly one part.
-    let odd = [bson::Bson::Null, "text".into(), 1.5.into(), true.into(), bson::oid::ObjectId::new().into(), doc! { "a": 1 }.into(), bson::Bson::MaxKey, bson::Bson::MinKey];
-    client.database("shop").collection("orders").insert_many(odd.map(|id| doc! { "_id": id })).await?;
+    let odd = [
+        bson::Bson::Null,
+        "text".into(),
+        1.5.into(),
+        true.into(),
+        bson::oid::ObjectId::new().into(),
+        doc! { "a": 1 }.into(),
+        bson::Bson::MaxKey,
+        bson::Bson::MinKey,
+    ];
+    client
+        .database("shop")
+        .collection("orders")
+        .insert_many(odd.map(|id| doc! { "_id": id }))
+        .await?;
     let repository = memory();
     let mut request = setup::backup_request(&set, &repository).await?;
     request.parallel = 4;
@@ -182,7 +284,11 @@ async fn a_large_collection_is_read_in_parts_into_one_object() -> anyhow::Result
     let report = take(request).await?;
     let (_, contents) = open(&repository, &report).await?;
     holds_what_the_server_has(&client, &repository, &contents).await?;
-    let orders = contents.collections.iter().find(|collection| collection.namespace.collection == "orders").context("missing")?;
+    let orders = contents
+        .collections
+        .iter()
+        .find(|collection| collection.namespace.collection == "orders")
+        .context("missing")?;
     ensure!(orders.documents == Some(50_008), "{:?}", orders.documents);
     Ok(())
 }
@@ -195,22 +301,44 @@ async fn a_selective_backup_holds_what_was_asked_for_and_a_time_series_by_its_na
         fill(&client, database, name, 10).await?;
     }
     let shop = client.database("shop");
-    shop.run_command(doc! { "create": "temps", "timeseries": { "timeField": "at" } }).await?;
-    shop.run_command(doc! { "insert": "temps", "documents": [{ "at": bson::DateTime::from_millis(0), "c": 20 }] }).await?;
-    shop.run_command(doc! { "createUser": "shopkeeper", "pwd": "x", "roles": [] }).await?;
-    client.database("blog").run_command(doc! { "createUser": "author", "pwd": "x", "roles": [] }).await?;
+    shop.run_command(doc! { "create": "temps", "timeseries": { "timeField": "at" } })
+        .await?;
+    shop.run_command(doc! { "insert": "temps", "documents": [{ "at": bson::DateTime::from_millis(0), "c": 20 }] })
+        .await?;
+    shop.run_command(doc! { "createUser": "shopkeeper", "pwd": "x", "roles": [] })
+        .await?;
+    client
+        .database("blog")
+        .run_command(doc! { "createUser": "author", "pwd": "x", "roles": [] })
+        .await?;
     let repository = memory();
     let mut request = setup::backup_request(&set, &repository).await?;
     request.selection = selection(&["shop.temps", "shop.orders", "shop.absent"])?;
     request.users_and_roles = true;
     let report = take(request).await?;
     let (backup, contents) = open(&repository, &report).await?;
-    let names: Vec<String> = contents.collections.iter().map(|collection| collection.namespace.to_string()).collect();
+    let names: Vec<String> = contents
+        .collections
+        .iter()
+        .map(|collection| collection.namespace.to_string())
+        .collect();
     ensure!(names == ["shop.orders", "shop.temps"], "{names:?}");
-    ensure!(contents.collections[1].documents == Some(1), "PBM stores a time series without its documents here");
+    ensure!(
+        contents.collections[1].documents == Some(1),
+        "PBM stores a time series without its documents here"
+    );
     ensure!(!backup.is_base() && backup.users_and_roles && backup.selection.patterns().len() == 3);
     ensure!(report.notes.iter().any(|note| note.contains("shop.absent")), "{:?}", report.notes);
-    let users = documents(repository.read_documents(contents.users.as_ref().and_then(|users| users.object.as_ref()).context("no users")?)).await?;
+    let users = documents(
+        repository.read_documents(
+            contents
+                .users
+                .as_ref()
+                .and_then(|users| users.object.as_ref())
+                .context("no users")?,
+        ),
+    )
+    .await?;
     let users: Vec<&str> = users.iter().filter_map(|user| user.get_str("user").ok()).collect();
     ensure!(users == ["shopkeeper"], "{users:?}");
 
@@ -224,7 +352,9 @@ async fn a_selective_backup_holds_what_was_asked_for_and_a_time_series_by_its_na
 }
 
 fn selection(patterns: &[&str]) -> anyhow::Result<NamespaceSelection> {
-    Ok(NamespaceSelection::from_patterns(patterns.iter().map(|pattern| pattern.parse()).collect::<Result<_, _>>()?))
+    Ok(NamespaceSelection::from_patterns(
+        patterns.iter().map(|pattern| pattern.parse()).collect::<Result<_, _>>()?,
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,14 +366,20 @@ async fn a_taken_name_and_a_selection_of_nothing_are_refused_and_nothing_is_stor
     request.name = Some("daily".parse()?);
     request.selection = selection(&["shop.absent", "nowhere.*"])?;
     let error = take(request.clone()).await.err().context("it was taken")?;
-    ensure!(ending(&error) == Ending::Refused && error.to_string().contains("shop.absent, nowhere.*"), "{error:#}");
+    ensure!(
+        ending(&error) == Ending::Refused && error.to_string().contains("shop.absent, nowhere.*"),
+        "{error:#}"
+    );
     ensure!(repository.storage().list("").await?.is_empty());
 
     request.selection = NamespaceSelection::Everything;
     take(request.clone()).await?;
     let before = repository.storage().list("").await?;
     let error = take(request).await.err().context("it was taken")?;
-    ensure!(ending(&error) == Ending::Refused && advice(&error).is_some() && error.to_string().contains("daily"), "{error:#}");
+    ensure!(
+        ending(&error) == Ending::Refused && advice(&error).is_some() && error.to_string().contains("daily"),
+        "{error:#}"
+    );
     ensure!(repository.storage().list("").await? == before);
     Ok(())
 }
@@ -274,7 +410,10 @@ async fn a_cancelled_backup_leaves_nothing() -> anyhow::Result<()> {
     let request = setup::backup_request(&set, &repository).await?;
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
-    let error = backup::run(request, Arc::new(AtFirstDocuments(move || stop.cancel())), cancel).await.err().context("it was taken")?;
+    let error = backup::run(request, Arc::new(AtFirstDocuments(move || stop.cancel())), cancel)
+        .await
+        .err()
+        .context("it was taken")?;
     ensure!(ending(&error) == Ending::Cancelled, "{error:#}");
     ensure!(repository.storage().list("").await?.is_empty());
     Ok(())
@@ -288,7 +427,12 @@ async fn a_backup_whose_member_dies_fails_and_leaves_nothing() -> anyhow::Result
         fill(&client, "shop", &format!("c{n}"), 2_000).await?;
     }
     let repository = memory();
-    let request = setup::backup_request(&set, &repository).await?;
+    let mut request = setup::backup_request(&set, &repository).await?;
+    let impatient = ConnectOptions {
+        connect_timeout: Duration::from_secs(2),
+        ..ConnectOptions::default()
+    };
+    request.connection = Connection::open(&set.uri(), &impatient).await?;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let progress = AtFirstDocuments(move || {
         // Nobody listens after the first time.
@@ -316,7 +460,10 @@ async fn a_storm_of_ddl_does_not_break_a_backup() -> anyhow::Result<()> {
     for n in 0..12 {
         fill(&client, "storm", &format!("c{n}"), 1_000).await?;
     }
-    client.database("storm").run_command(doc! { "create": "ring", "capped": true, "size": 65_536 }).await?;
+    client
+        .database("storm")
+        .run_command(doc! { "create": "ring", "capped": true, "size": 65_536 })
+        .await?;
     let stop = CancellationToken::new();
     let storm = tokio::spawn(storm(client.clone(), stop.clone()));
     let repository = memory();
@@ -368,8 +515,17 @@ async fn the_oplog_of_a_backup_begins_where_an_open_transaction_began() -> anyho
     fill(&client, "shop", "orders", 3).await?;
     let mut session = client.start_session().await?;
     session.start_transaction().await?;
-    client.database("shop").collection("orders").insert_one(doc! { "_id": "prepared" }).session(&mut session).await?;
-    let prepared = client.database("admin").run_command(doc! { "prepareTransaction": 1, "writeConcern": { "w": "majority" } }).session(&mut session).await?;
+    client
+        .database("shop")
+        .collection("orders")
+        .insert_one(doc! { "_id": "prepared" })
+        .session(&mut session)
+        .await?;
+    let prepared = client
+        .database("admin")
+        .run_command(doc! { "prepareTransaction": 1, "writeConcern": { "w": "majority" } })
+        .session(&mut session)
+        .await?;
     let began = prepared.get_timestamp("prepareTimestamp")?;
     fill(&client, "shop", "later", 10).await?;
 
@@ -380,13 +536,23 @@ async fn the_oplog_of_a_backup_begins_where_an_open_transaction_began() -> anyho
     let source = OplogSource::BackupOplog { backup: report.name };
     let entries = documents(repository.read_oplog(&report.replica_set, &source).await?).await?;
     ensure!(entries.iter().any(|entry| setup_time(entry) == began));
-    client.database("admin").run_command(doc! { "abortTransaction": 1, "autocommit": false }).session(&mut session).await.ok();
+    client
+        .database("admin")
+        .run_command(doc! { "abortTransaction": 1, "autocommit": false })
+        .session(&mut session)
+        .await
+        .ok();
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hidden_member_is_read_before_the_others() -> anyhow::Result<()> {
-    let set = ReplicaSet::start(ReplicaSetOptions::default().members(3).member(2, doc! { "hidden": true, "priority": 0 })).await?;
+    let set = ReplicaSet::start(
+        ReplicaSetOptions::default()
+            .members(3)
+            .member(2, doc! { "hidden": true, "priority": 0 }),
+    )
+    .await?;
     fill(&set.client().await?, "shop", "orders", 100).await?;
     let repository = memory();
     let report = take(setup::backup_request(&set, &repository).await?).await?;
@@ -404,14 +570,18 @@ async fn older_servers_are_backed_up_too() -> anyhow::Result<()> {
         let set = ReplicaSet::start(ReplicaSetOptions::default().version(version)).await?;
         let client = set.client().await?;
         for name in ODD_NAMES {
-            fill(&client, "shop", name, 20).await.with_context(|| format!("{version:?} {name}"))?;
+            fill(&client, "shop", name, 20)
+                .await
+                .with_context(|| format!("{version:?} {name}"))?;
         }
         let repository = memory();
         let mut request = setup::backup_request(&set, &repository).await?;
         request.part_bytes = 1_000;
         let report = take(request).await.with_context(|| format!("{version:?}"))?;
         let (_, contents) = open(&repository, &report).await?;
-        holds_what_the_server_has(&client, &repository, &contents).await.with_context(|| format!("{version:?}"))?;
+        holds_what_the_server_has(&client, &repository, &contents)
+            .await
+            .with_context(|| format!("{version:?}"))?;
     }
     Ok(())
 }
@@ -424,7 +594,9 @@ async fn a_backup_lies_on_s3_as_it_lies_in_a_folder() -> anyhow::Result<()> {
         fill(&client, "shop", name, 20).await?;
     }
     // Over the limit of one part, whatever the codec does.
-    let noise = (0..24).map(|n: i32| doc! { "_id": n, "noise": bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: noise(n as u64, 1 << 20) } });
+    let noise = (0..24).map(
+        |n: i32| doc! { "_id": n, "noise": bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: noise(n as u64, 1 << 20) } },
+    );
     client.database("shop").collection("noise").insert_many(noise).await?;
     let bucket = oplogue_testkit::S3Server::shared().await?.new_bucket().await?;
     let options = oplogue_storage::StorageOptions {

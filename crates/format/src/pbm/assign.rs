@@ -56,7 +56,7 @@ pub fn assign_objects(
         .iter()
         .map(|namespace| {
             let name = plain(namespace);
-            let unfit = unfit(&name, &folder);
+            let unfit = if is_metadata_for_pbm(namespace) { Some(Unfit::Reserved) } else { unfit(&name, &folder) };
             (name, unfit)
         })
         .collect();
@@ -89,6 +89,12 @@ pub fn assign_objects(
         AssignedObject { namespace: namespace.clone(), object, unknown_to_pbm }
     };
     namespaces.iter().enumerate().map(assign).collect()
+}
+
+/// Collection `json` of database `metadata`. PBM's restore asks for objects by the namespace and takes this one for its metadata,
+/// whatever the compression: it would load `metadata.json` as documents and fail (2.15.0, `snapshot.DownloadDump`).
+fn is_metadata_for_pbm(namespace: &Namespace) -> bool {
+    namespace.logical().to_string() == "metadata.json"
 }
 
 /// Looks at one name alone.
@@ -164,8 +170,19 @@ mod tests {
         let namespaces = ["metadata.json", "meta.pbm", "x.pbm.json", "x.tmp", "x.pbmpart.3", "oplog.x"];
         let reserved = Some(Unfit::Reserved);
         assert_eq!(reasons(Compression::None, &namespaces), [reserved, reserved, reserved, reserved, reserved, None]);
-        assert_eq!(reasons(Compression::Zstd, &namespaces), [None; 6]);
+        assert_eq!(reasons(Compression::Zstd, &namespaces), [reserved, None, None, None, None, None]);
         assert_eq!(reasons(Compression::Zstd, &["metadata.json/x", "meta.pbm/y"]), [reserved; 2]);
+    }
+
+    #[test]
+    fn what_pbm_takes_for_its_metadata_is_hidden_from_it_with_every_compression() {
+        for compression in Compression::ALL {
+            assert_eq!(
+                reasons(compression, &["metadata.json", "metadata.system.buckets.json", "metadata.jsonx", "db.metadata.json"]),
+                [Some(Unfit::Reserved), Some(Unfit::Reserved), None, None],
+                "{compression}"
+            );
+        }
     }
 
     #[test]

@@ -42,7 +42,9 @@ pub fn time_of(entry: &RawDocumentBuf) -> OplogTime {
 }
 
 pub fn documents(count: i64) -> Vec<RawDocumentBuf> {
-    (0..count).map(|n| rawdoc! { "_id": n, "text": format!("document number {n}, {}", "x".repeat((n % 97) as usize)) }).collect()
+    (0..count)
+        .map(|n| rawdoc! { "_id": n, "text": format!("document number {n}, {}", "x".repeat((n % 97) as usize)) })
+        .collect()
 }
 
 pub async fn all(mut stream: DocumentStream) -> Result<Vec<RawDocumentBuf>, RepositoryError> {
@@ -80,7 +82,13 @@ pub fn id_index() -> Document {
 }
 
 pub fn facts(oplog: OplogRange) -> SnapshotFacts {
-    SnapshotFacts { oplog, node: "localhost:27017".to_owned(), server_version: "6.0.5".to_owned(), fcv: "6.0".to_owned(), is_config_server: false }
+    SnapshotFacts {
+        oplog,
+        node: "localhost:27017".to_owned(),
+        server_version: "6.0.5".to_owned(),
+        fcv: "6.0".to_owned(),
+        is_config_server: false,
+    }
 }
 
 pub async fn write(writer: &SnapshotWriter, namespace: &Namespace, documents: &[RawDocumentBuf]) -> Result<Written, RepositoryError> {
@@ -105,8 +113,12 @@ pub async fn backup(
         written.push(collection(namespace, write(&writer, namespace, documents).await?));
     }
     let mut spool = Spool::new(compression)?;
-    spool.write(&(1..=5).map(|ordinal| entry(at(100, ordinal))).collect::<Vec<_>>()).await?;
-    let snapshot = writer.finish(written, spool, facts(OplogRange::new(at(100, 1), at(100, 5)))).await?;
+    spool
+        .write(&(1..=5).map(|ordinal| entry(at(100, ordinal))).collect::<Vec<_>>())
+        .await?;
+    let snapshot = writer
+        .finish(written, spool, facts(OplogRange::new(at(100, 1), at(100, 5))))
+        .await?;
     repository.finish_backup(&backup_facts(named, compression), vec![snapshot]).await
 }
 
