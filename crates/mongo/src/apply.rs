@@ -132,10 +132,11 @@ fn is_delicate(operation: &RawDocument) -> bool {
     operation.get_str("op").is_ok_and(|op| op == "i" || op == "u") && operation.get_document("o").is_ok_and(server_would_change)
 }
 
-/// A replacement of a whole document loses its empty timestamps in any `applyOps` (seen on 6.0.5). So it goes in two steps: with another
-/// timestamp in the place of each, which keeps the order of the fields, then with these set to what they must be.
+/// A replacement of a whole document loses its empty timestamps in any `applyOps` (seen on 6.0.5), and so does an insert of a document
+/// that is there already, which the server makes a replacement (4.2.6). So each goes in two steps: with another timestamp in the place
+/// of each empty one, which keeps the order of the fields, then with these set to what they must be.
 fn in_two_steps(operation: &RawDocument) -> Option<[RawDocumentBuf; 2]> {
-    if !is_delicate(operation) || !operation.get_str("op").is_ok_and(|op| op == "u") {
+    if !is_delicate(operation) {
         return None;
     }
     let (mut filled, mut emptied) = (RawDocumentBuf::new(), RawDocumentBuf::new());
@@ -151,8 +152,18 @@ fn in_two_steps(operation: &RawDocument) -> Option<[RawDocumentBuf; 2]> {
             value => filled.append(key, value),
         }
     }
+    if emptied.is_empty() {
+        return None;
+    }
     let first = with_object(operation, &filled)?;
-    let second = with_object(operation, &rawdoc! { "$v": 1, "$set": emptied })?;
+    let empty = rawdoc! { "$v": 1, "$set": emptied };
+    let second = if operation.get_str("op").is_ok_and(|op| op == "u") {
+        with_object(operation, &empty)?
+    } else {
+        let mut of = RawDocumentBuf::new();
+        of.append(cstr!("_id"), filled.get("_id").ok()??);
+        rawdoc! { "op": "u", "ns": operation.get_str("ns").ok()?, "o2": of, "o": empty }
+    };
     Some([first, second])
 }
 

@@ -10,21 +10,28 @@ use crate::error::MongoError;
 
 /// Bytes of documents in one insert. Servers take commands of 16 MiB + 16 KiB; one document of 16 MiB must fit with the rest around it.
 const INSERT_BYTES_MAX: usize = 15 * 1024 * 1024;
+/// The server's error code for an `_id` that is there already.
+const DUPLICATE_KEY: i32 = 11000;
 /// Documents in one insert.
 const INSERT_DOCUMENTS_MAX: usize = 100_000;
 
 impl Connection {
     /// Inserts documents, unordered, without validation, acknowledged by the primary. Documents are taken as they are: nothing is
     /// added (no `_id`) and nothing replaced. Returns how many. Any number and size of documents may be given; they are sent in as
-    /// many commands as needed. Dropped half-way, some are in.
+    /// many commands as needed, in order. A document whose `_id` is there already is left out: a snapshot read while clients write may
+    /// hold one twice, when it was deleted and inserted again meanwhile. Dropped half-way, some are in.
     ///
     /// # Errors
-    /// [`MongoError::Server`] with code 11000 for a duplicate `_id`, and others as the server gives them, for the first that failed.
+    /// [`MongoError::Server`] as the server gives it, for the first document that failed.
     pub async fn insert_batch(&self, namespace: &Namespace, documents: &[RawDocumentBuf]) -> Result<usize, MongoError> {
         let primary = self.primary();
         let mut batch = Batch::default();
         for document in documents {
             if server_would_change(document) {
+                // The order of a capped collection is part of it.
+                if batch.count > 0 {
+                    primary.insert(namespace, std::mem::take(&mut batch)).await?;
+                }
                 primary.insert_as_is(namespace, document).await?;
                 continue;
             }
@@ -44,14 +51,36 @@ impl Connection {
     }
 
     async fn insert(&self, namespace: &Namespace, batch: Batch) -> Result<(), MongoError> {
-        let what = format!("insert {} documents into `{namespace}`", batch.count);
+        let documents = batch.documents;
+        match self.insert_documents(namespace, batch.count, documents.clone()).await {
+            // The others of the command may be in or not: each is tried by itself.
+            Err(error) if error.has_code(&[DUPLICATE_KEY]) => self.insert_those_missing(namespace, &documents).await,
+            result => result,
+        }
+    }
+
+    async fn insert_documents(&self, namespace: &Namespace, count: usize, documents: RawArrayBuf) -> Result<(), MongoError> {
+        let what = format!("insert {count} documents into `{namespace}`");
         let command = rawdoc! {
             "insert": namespace.collection.as_str(),
             "ordered": false,
             "bypassDocumentValidation": true,
-            "documents": batch.documents,
+            "documents": documents,
         };
         self.run(&what, &namespace.database, command, Patience::Batch).await.map(|_| ())
+    }
+
+    async fn insert_those_missing(&self, namespace: &Namespace, documents: &RawArrayBuf) -> Result<(), MongoError> {
+        for document in documents {
+            let document = document.map_err(|error| MongoError::answer("insert documents again one by one", error))?;
+            let mut one = RawArrayBuf::new();
+            one.push(document);
+            match self.insert_documents(namespace, 1, one).await {
+                Err(error) if error.has_code(&[DUPLICATE_KEY]) => {}
+                result => result?,
+            }
+        }
+        Ok(())
     }
 
     /// Through an applyOps that is not atomic, the one way in on which the server leaves a document alone.

@@ -140,7 +140,10 @@ async fn prepare_unless_cancelled(
     let outcome = survey.outcome.clone();
     let unfinished = survey.unfinished;
     let restored: BTreeSet<_> = work.iter().map(|one| one.selected.survivor.id).collect();
-    let writes_after = survey.writes_after(&request.repository, &part, choice.through, |id| restored.contains(&id)).await?;
+    // A restore of everything drops what came later, too: every write counts.
+    let everything = request.selection.is_everything();
+    let concerned = |id| everything || restored.contains(&id);
+    let writes_after = survey.writes_after(&request.repository, &part, choice.through, concerned).await?;
     let plan = compose::compose(compose::Inputs {
         request: &request,
         target: &target,

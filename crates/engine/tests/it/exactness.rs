@@ -129,6 +129,8 @@ async fn empty_timestamps_stay_empty() -> anyhow::Result<()> {
             anyhow::Ok(())
         };
         make(0).await?;
+        // The oplog of the base begins with the newest entry: an insert of a document that is in the snapshot already.
+        times.update_one(doc! {"_id": 202}, doc! {"$set": {"empty": EMPTY}}).upsert(true).await?;
         stage.base().await?;
         make(100).await?;
         let mut session = client.start_session().await?;
@@ -138,7 +140,7 @@ async fn empty_timestamps_stay_empty() -> anyhow::Result<()> {
         session.commit_transaction().await?;
         let then = stage.record().await?;
         let empty = times.count_documents(doc! {"empty": EMPTY}).await?;
-        assert_eq!(empty, 15, "the story has empty timestamps");
+        assert_eq!(empty, 16, "the story has empty timestamps");
         times.drop().await?;
         stage.end_slicing().await?;
         stage::restore(stage.request(then.time).await?).await?;

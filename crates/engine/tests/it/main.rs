@@ -1,10 +1,19 @@
 //! The engine against real replica sets, story by story.
 
 mod backup;
+mod cancel;
+mod damage;
 mod disaster;
+mod exactness;
 mod load;
+mod pbm_mistakes;
 mod pbm_repositories;
+mod principals;
 mod s3;
+mod selective;
 mod setup;
 mod slice;
+mod stage;
+mod storm;
 mod story;
+mod target;

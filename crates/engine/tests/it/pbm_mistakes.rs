@@ -173,12 +173,12 @@ async fn w5_a_time_series_by_name_brings_its_documents_and_its_oplog() -> anyhow
     run(&client, "shop", doc! {"create": "weather", "timeseries": {"timeField": "at", "metaField": "room"}}).await?;
     measure(&client, "shop", "weather", 0, 60).await?;
     fill(&client, "shop", "people", 0, 10).await?;
+    stage.base().await?;
     let mut request = setup::backup_request(&stage.set, &stage.repository).await?;
     request.selection = only(&["shop.weather"])?;
     request.name = Some("weather".parse()?);
     oplogue_engine::backup::run(request, std::sync::Arc::new(oplogue_engine::progress::Silent), tokio_util::sync::CancellationToken::new()).await?;
     let base = stage.record().await?;
-    stage.slice().await?;
     measure(&client, "shop", "weather", 60, 60).await?;
     let then = stage.record().await?;
     client.database("shop").collection::<Document>("weather").drop().await?;
@@ -189,14 +189,16 @@ async fn w5_a_time_series_by_name_brings_its_documents_and_its_oplog() -> anyhow
         let mut request = stage.request(then.time).await?;
         request.moment = moment;
         request.selection = only(&["shop.weather"])?;
+        assert_eq!(stage::prepare(request.clone()).await?.plan.base.as_str(), "weather");
         stage::restore(request).await?;
         stage.must_be(&mix(&live, state, |name| name == "shop.weather")).await?;
     }
     // What it does not hold, it does not pretend to hold.
     let mut request = stage.request(then.time).await?;
+    request.moment = Moment::Backup("weather".parse()?);
     request.selection = only(&["shop.people"])?;
     let refused = stage::refusal(request).await?;
-    assert!(refused.contains("weather"), "{refused}");
+    assert!(refused.contains("holds only shop.weather"), "{refused}");
     Ok(())
 }
 
@@ -208,7 +210,7 @@ async fn w7_what_is_not_in_the_backup_does_not_survive_a_full_restore() -> anyho
     stage.base().await?;
     let then = stage.record().await?;
     fill(&client, "shop", "made later", 0, 10).await?;
-    fill(&client, "made later", "too", 0, 10).await?;
+    fill(&client, "later", "too", 0, 10).await?;
     stage.end_slicing().await?;
     stage::restore(stage.request(then.time).await?).await?;
     stage.must_be(&then.state).await

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bson::{Document, doc};
@@ -21,6 +22,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::setup::{self, Slicing};
+
+/// A slicer that has no backup to begin with would wait for ever.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Stage {
     pub set: ReplicaSet,
@@ -82,7 +86,8 @@ impl Stage {
     /// Ends slicing once everything up to now is on the storage.
     pub async fn end_slicing(&mut self) -> anyhow::Result<()> {
         let now = self.now().await?;
-        self.slicing.take().context("slicing was begun")?.stop_after(now).await
+        let slicing = self.slicing.take().context("slicing was begun")?;
+        tokio::time::timeout(PATIENCE, slicing.stop_after(now)).await.context("the slicer did not come so far")?
     }
 
     pub async fn request(&self, time: OplogTime) -> anyhow::Result<RestoreRequest> {
