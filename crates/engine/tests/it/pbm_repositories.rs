@@ -160,7 +160,7 @@ async fn compare_collections(client: &Client, expected: &Value) -> anyhow::Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn every_snapshot_of_pbm_comes_back_whatever_its_compression() -> anyhow::Result<()> {
     let truth = truth("snapshots.truth.json")?;
-    let folder = unpack(&fixtures().join("storage-snapshots.tar"))?;
+    let folder = unpack(fixtures().join("storage-snapshots.tar"))?;
     let repository = setup::repository(&folder.path().join("snapshots"))?;
     let mut failures = Vec::new();
     let snapshots = truth["snapshots"].as_array().context("snapshots")?;
@@ -219,7 +219,7 @@ fn filtered(truth: &Value, keep: impl Fn(&Namespace) -> bool) -> anyhow::Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn every_recorded_moment_of_pbms_slices_comes_back() -> anyhow::Result<()> {
     let truth = truth("pitr.truth.json")?;
-    let folder = unpack(&fixtures().join("storage-pitr.tar"))?;
+    let folder = unpack(fixtures().join("storage-pitr.tar"))?;
     let repository = setup::repository(&folder.path().join("pitr"))?;
     let set = target().await?;
     let client = set.client().await?;

@@ -31,7 +31,7 @@ pub fn name(text: &str) -> BackupName {
 
 /// An oplog entry; every third is a no-op.
 pub fn entry(time: OplogTime) -> RawDocumentBuf {
-    let op = if time.ordinal % 3 == 0 { "n" } else { "i" };
+    let op = if time.ordinal.is_multiple_of(3) { "n" } else { "i" };
     let (time, increment) = (time.seconds, time.ordinal);
     rawdoc! { "ts": Timestamp { time, increment }, "op": op, "ns": "shop.orders", "o": { "_id": i64::from(time) * 1000 + i64::from(increment) } }
 }
