@@ -71,12 +71,7 @@ fn say(text: &str) {
 
 impl Options {
     fn parse(args: &[String]) -> anyhow::Result<Options> {
-        let mut options = Options {
-            size_mb: 1_100,
-            entries: 320_000,
-            runs: 1,
-            json: false,
-        };
+        let mut options = Options { size_mb: 1_100, entries: 320_000, runs: 1, json: false };
         let mut args = args.iter();
         while let Some(word) = args.next() {
             let mut number = |least: u64| {
@@ -98,19 +93,9 @@ impl Options {
 
 /// Builds the program and ourselves, and returns the folder of both.
 fn build_release() -> anyhow::Result<PathBuf> {
-    shell::run(&mut shell::cargo(&[
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "oplogue",
-        "--package",
-        "xtask",
-    ]))?;
+    shell::run(&mut shell::cargo(&["build", "--quiet", "--release", "--package", "oplogue", "--package", "xtask"]))?;
     let metadata = shell::metadata()?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("`cargo metadata` names no target folder")?;
+    let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
     Ok(Path::new(target).join("release"))
 }
 
@@ -133,30 +118,13 @@ mod tests {
         let default = parse(&[]).expect("nothing is needed");
         assert!(default.size_mb >= 1_000 && default.entries >= 300_000 && default.runs == 1 && !default.json);
         let all = parse(&["--size-mb", "50", "--entries", "9000", "--runs", "3", "--json"]).expect("all known");
-        assert_eq!(
-            all,
-            Options {
-                size_mb: 50,
-                entries: 9_000,
-                runs: 3,
-                json: true
-            }
-        );
+        assert_eq!(all, Options { size_mb: 50, entries: 9_000, runs: 3, json: true });
     }
 
     #[test]
     fn bad_options_are_refused_before_anything_is_built() {
-        for words in [
-            &["--size-mb"][..],
-            &["--size-mb", "few"],
-            &["--size-mb", "1"],
-            &["--runs", "0"],
-            &["--fast"],
-        ] {
-            assert!(
-                parse(words).expect_err("bad").to_string().contains("cargo xtask bench"),
-                "{words:?}"
-            );
+        for words in [&["--size-mb"][..], &["--size-mb", "few"], &["--size-mb", "1"], &["--runs", "0"], &["--fast"]] {
+            assert!(parse(words).expect_err("bad").to_string().contains("cargo xtask bench"), "{words:?}");
         }
     }
 }

@@ -9,16 +9,7 @@ pub fn run(_: &[String]) -> anyhow::Result<()> {
     println!("== tidy");
     tidy::run(&[])?;
     println!("== lints");
-    run_command(&mut cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--all-features",
-        "--quiet",
-        "--",
-        "--deny",
-        "warnings",
-    ]))?;
+    run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--quiet", "--", "--deny", "warnings"]))?;
     println!("== tests");
     test::run(&[])
 }

@@ -38,15 +38,9 @@ pub struct Stage {
 
 impl Stage {
     pub async fn set_up() -> anyhow::Result<Self> {
-        let set = ReplicaSet::start(ReplicaSetOptions::default())
-            .await
-            .context("start a replica set")?;
+        let set = ReplicaSet::start(ReplicaSetOptions::default()).await.context("start a replica set")?;
         let client = set.client().await?;
-        Ok(Self {
-            set,
-            client,
-            folder: tempfile::tempdir().context("make a folder for the backups")?,
-        })
+        Ok(Self { set, client, folder: tempfile::tempdir().context("make a folder for the backups")? })
     }
 
     /// Where the program finds the shop and its backups.

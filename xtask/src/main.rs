@@ -34,11 +34,7 @@ const TASKS: &[Task] = &[
         about: "fetch what tests need, start the S3 server, run tidy and all tests; words after it go to `cargo test`",
         run: test::run,
     },
-    Task {
-        name: "ci",
-        about: "everything that must hold: formatting, lints, tidy, all tests",
-        run: ci::run,
-    },
+    Task { name: "ci", about: "everything that must hold: formatting, lints, tidy, all tests", run: ci::run },
     Task {
         name: "bench",
         about: "how fast the program is against what the servers can give; `cargo xtask bench help` tells more",
@@ -49,16 +45,8 @@ const TASKS: &[Task] = &[
         about: "what the compiler does not check: who imports whom, names, leftovers, files nobody mentions",
         run: tidy::run,
     },
-    Task {
-        name: "testbed",
-        about: "real servers to try things on; `cargo xtask testbed help` tells more",
-        run: testbed::run,
-    },
-    Task {
-        name: "screenshots",
-        about: "make the pictures of the documentation from the running program",
-        run: screenshots::run,
-    },
+    Task { name: "testbed", about: "real servers to try things on; `cargo xtask testbed help` tells more", run: testbed::run },
+    Task { name: "screenshots", about: "make the pictures of the documentation from the running program", run: screenshots::run },
 ];
 
 fn main() -> ExitCode {
@@ -85,9 +73,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> String {
-    let lines: Vec<String> = TASKS
-        .iter()
-        .map(|task| format!("  cargo xtask {:<12} {}", task.name, task.about))
-        .collect();
+    let lines: Vec<String> = TASKS.iter().map(|task| format!("  cargo xtask {:<12} {}", task.name, task.about)).collect();
     format!("tasks:\n{}", lines.join("\n"))
 }

@@ -29,10 +29,7 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
 /// Runs `command` and returns what it printed on standard output; demands success.
 pub fn output(command: &mut Command) -> anyhow::Result<String> {
     let shown = shown(command);
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("start `{shown}`"))?;
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("start `{shown}`"))?;
     anyhow::ensure!(output.status.success(), "`{shown}` failed ({})", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -52,12 +49,8 @@ pub fn metadata() -> anyhow::Result<Value> {
 pub fn build_oplogue() -> anyhow::Result<PathBuf> {
     run(&mut cargo(&["build", "--quiet", "--package", "oplogue"]))?;
     let metadata = metadata()?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("`cargo metadata` names no target folder")?;
-    let program = Path::new(target)
-        .join("debug")
-        .join(format!("oplogue{}", std::env::consts::EXE_SUFFIX));
+    let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
+    let program = Path::new(target).join("debug").join(format!("oplogue{}", std::env::consts::EXE_SUFFIX));
     anyhow::ensure!(program.is_file(), "{} is not there after building it", program.display());
     Ok(program)
 }

@@ -32,10 +32,7 @@ fn chosen(words: &[&str]) -> anyhow::Result<Vec<Version>> {
     if words.is_empty() {
         return Ok(Version::ALL.to_vec());
     }
-    words
-        .iter()
-        .map(|word| word.parse().with_context(|| format!("how to use it:\n{USAGE}")))
-        .collect()
+    words.iter().map(|word| word.parse().with_context(|| format!("how to use it:\n{USAGE}"))).collect()
 }
 
 async fn fetch(versions: Vec<Version>) -> anyhow::Result<()> {
@@ -81,12 +78,7 @@ async fn up(options: ReplicaSetOptions) -> anyhow::Result<()> {
 async fn s3() -> anyhow::Result<()> {
     let server = S3Server::start().await?;
     let bucket = server.new_bucket().await?;
-    println!(
-        "endpoint    {}\nhttps       {}\nCA file     {}",
-        server.endpoint,
-        server.https_endpoint,
-        server.ca_file.display()
-    );
+    println!("endpoint    {}\nhttps       {}\nCA file     {}", server.endpoint, server.https_endpoint, server.ca_file.display());
     println!("access key  {}\nsecret key  {}", server.access_key, server.secret_key);
     println!("a bucket    {}", bucket.url());
     println!("for tests   {}='{}'", oplogue_testkit::s3::SHARED_VARIABLE, server.description());
@@ -106,10 +98,7 @@ mod tests {
     #[test]
     fn set_options_are_read() {
         let options = set_options(&["--version", "4.2", "--members", "3", "--auth", "--tls"]).expect("good words");
-        assert_eq!(
-            (options.version, options.members, options.auth, options.tls),
-            (Version::V4_2, 3, true, true)
-        );
+        assert_eq!((options.version, options.members, options.auth, options.tls), (Version::V4_2, 3, true, true));
     }
 
     #[test]

@@ -54,11 +54,7 @@ impl File {
     /// The lines before the tests at the end of a Rust file, without comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let is_test = self.path.contains("/tests/") || self.path.ends_with("/tests.rs") || self.path.starts_with("crates/testkit/");
-        let body = if is_test {
-            ""
-        } else {
-            self.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default()
-        };
+        let body = if is_test { "" } else { self.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default() };
         let numbered = body.lines().enumerate().map(|(index, line)| (index + 1, line));
         numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
@@ -66,23 +62,13 @@ impl File {
 
 /// All that git knows or would add. Fixtures are data, whatever they are called.
 fn files() -> anyhow::Result<Vec<File>> {
-    let listing = output(
-        std::process::Command::new("git")
-            .current_dir(root())
-            .args(["ls-files", "-z", "-co", "--exclude-standard"]),
-    )
-    .context("list the project's files")?;
+    let listing = output(std::process::Command::new("git").current_dir(root()).args(["ls-files", "-z", "-co", "--exclude-standard"]))
+        .context("list the project's files")?;
     let mut files = Vec::new();
-    for path in listing
-        .split('\0')
-        .filter(|path| !path.is_empty() && !path.starts_with("fixtures/") && *path != "Cargo.lock")
-    {
+    for path in listing.split('\0').filter(|path| !path.is_empty() && !path.starts_with("fixtures/") && *path != "Cargo.lock") {
         // Not text, or deleted and not yet committed: nothing to read.
         if let Ok(text) = std::fs::read_to_string(root().join(path)) {
-            files.push(File {
-                path: path.to_owned(),
-                text,
-            });
+            files.push(File { path: path.to_owned(), text });
         }
     }
     Ok(files)

@@ -102,11 +102,7 @@ pub fn command() -> Command {
 /// Only doctor looks at a replica set alone; every other command that speaks of a storage needs one.
 fn demand_storage(command: Command) -> Command {
     let speaks_of_it = command.get_arguments().any(|arg| arg.get_id() == "storage");
-    if speaks_of_it && command.get_name() != "doctor" {
-        command.mut_arg("storage", |arg| arg.required(true))
-    } else {
-        command
-    }
+    if speaks_of_it && command.get_name() != "doctor" { command.mut_arg("storage", |arg| arg.required(true)) } else { command }
 }
 
 /// The environment variable of an option.
@@ -144,11 +140,7 @@ mod tests {
     fn every_command() -> Vec<Command> {
         let mut whole = command();
         whole.build();
-        whole
-            .get_subcommands()
-            .filter(|command| command.get_name() != "help")
-            .cloned()
-            .collect()
+        whole.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect()
     }
 
     #[test]
@@ -163,12 +155,7 @@ mod tests {
             for arg in command.get_arguments() {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 assert!(!help.is_empty(), "`{}` of `{}` has no help", arg.get_id(), command.get_name());
-                assert!(
-                    !help.ends_with('.'),
-                    "`{}` of `{}`: the short help ends with a full stop",
-                    arg.get_id(),
-                    command.get_name()
-                );
+                assert!(!help.ends_with('.'), "`{}` of `{}`: the short help ends with a full stop", arg.get_id(), command.get_name());
             }
         }
     }
@@ -176,16 +163,9 @@ mod tests {
     #[test]
     fn every_option_has_its_environment_variable_and_hides_its_value() {
         for command in every_command() {
-            for arg in command
-                .get_arguments()
-                .filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version"))
-            {
+            for arg in command.get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version")) {
                 let Some(long) = arg.get_long() else { continue };
-                assert_eq!(
-                    arg.get_env().and_then(|name| name.to_str()),
-                    Some(variable_of(long).as_str()),
-                    "--{long}"
-                );
+                assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(variable_of(long).as_str()), "--{long}");
                 assert!(arg.is_hide_env_values_set(), "--{long}");
             }
         }
@@ -194,11 +174,7 @@ mod tests {
     /// The lines of a help text that show how to call the program.
     fn examples(command: &Command) -> Vec<String> {
         let text = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
-        text.lines()
-            .filter_map(|line| line.strip_prefix("  "))
-            .filter(|line| line.starts_with("oplogue "))
-            .map(ToOwned::to_owned)
-            .collect()
+        text.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| line.starts_with("oplogue ")).map(ToOwned::to_owned).collect()
     }
 
     #[test]
@@ -207,33 +183,17 @@ mod tests {
             let examples = examples(&documented);
             assert!(!examples.is_empty(), "`{}` has no example", documented.get_name());
             for example in examples {
-                let words = example
-                    .split_whitespace()
-                    .map(|word| word.trim_matches('\''))
-                    .take_while(|word| !matches!(*word, ">" | "|"));
+                let words = example.split_whitespace().map(|word| word.trim_matches('\'')).take_while(|word| !matches!(*word, ">" | "|"));
                 let parsed = command().try_get_matches_from(words);
-                assert!(
-                    parsed.is_ok(),
-                    "the example `{example}` is refused: {}",
-                    parsed.expect_err("just seen")
-                );
+                assert!(parsed.is_ok(), "the example `{example}` is refused: {}", parsed.expect_err("just seen"));
             }
         }
     }
 
     #[test]
     fn a_secret_does_not_show_in_debug_output() {
-        let cli = Cli::try_parse_from([
-            "oplogue",
-            "list",
-            "--storage",
-            "s3://b",
-            "--s3-access-key",
-            "k",
-            "--s3-secret-key",
-            "hunter2",
-        ])
-        .expect("valid");
+        let cli = Cli::try_parse_from(["oplogue", "list", "--storage", "s3://b", "--s3-access-key", "k", "--s3-secret-key", "hunter2"])
+            .expect("valid");
         assert!(!format!("{cli:?}").contains("hunter2"));
     }
 }

@@ -88,10 +88,7 @@ mod tests {
     fn each_ending_has_its_code() {
         for (error, exit) in [
             (anyhow!("broken"), Exit::Failed),
-            (
-                anyhow::Error::new(Cancelled { state: "half".into() }).context("restore"),
-                Exit::Failed,
-            ),
+            (anyhow::Error::new(Cancelled { state: "half".into() }).context("restore"), Exit::Failed),
             (anyhow::Error::new(Refused::new("no")).context("restore"), Exit::Refused),
             (anyhow::Error::new(WrongUsage::new("--uri")).context("restore"), Exit::WrongUsage),
         ] {

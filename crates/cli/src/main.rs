@@ -33,11 +33,7 @@ fn main() -> ExitCode {
     };
     log_to_stderr(&cli.common.log_level);
     let variable = |name: &str| std::env::var(name).ok();
-    let output = Output {
-        json: cli.common.json,
-        style: Style::of_stdout(variable),
-        remark_style: Style::of_stderr(variable),
-    };
+    let output = Output { json: cli.common.json, style: Style::of_stdout(variable), remark_style: Style::of_stderr(variable) };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::tell(&anyhow::Error::new(error).context("start the runtime")).into(),
@@ -94,9 +90,5 @@ fn log_to_stderr(level: &str) {
     let filter = EnvFilter::new(format!(
         "off,oplogue={level},oplogue_engine={level},oplogue_mongo={level},oplogue_oplog={level},oplogue_repository={level},oplogue_storage={level}"
     ));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

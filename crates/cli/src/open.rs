@@ -21,10 +21,7 @@ const PART_BYTES_MAX: u64 = 5 << 30;
 pub async fn connection(args: &ConnectionArgs, cancel: &CancellationToken) -> anyhow::Result<Connection> {
     let options = ConnectOptions::default();
     let Some(opened) = cancel.run_until_cancelled(Connection::open(args.uri(), &options)).await else {
-        return Err(Cancelled {
-            state: "nothing was begun".to_owned(),
-        }
-        .into());
+        return Err(Cancelled { state: "nothing was begun".to_owned() }.into());
     };
     opened.map_err(|error| match error {
         MongoError::BadUri { .. } => WrongUsage::new(format!("--uri: {error}")).into(),
@@ -59,9 +56,7 @@ fn check_folder(folder: &str) -> Result<(), WrongUsage> {
     if folder.is_empty() || folder.split('/').all(plain) {
         Ok(())
     } else {
-        Err(WrongUsage::new(format!(
-            "--folder: `{folder}` is not a folder's name: write `name` or `name/name`"
-        )))
+        Err(WrongUsage::new(format!("--folder: `{folder}` is not a folder's name: write `name` or `name/name`")))
     }
 }
 
@@ -97,9 +92,7 @@ fn encryption(args: &StorageArgs) -> Result<ServerSideEncryption, WrongUsage> {
     if let Some(key) = &args.s3_sse_customer_key {
         let wrong = || WrongUsage::new("--s3-sse-customer-key: this is not 32 bytes in base64 (e.g. from `openssl rand -base64 32`)");
         let bytes = base64_bytes(key.reveal()).ok_or_else(wrong)?;
-        return Ok(ServerSideEncryption::Customer {
-            key: bytes.try_into().map_err(|_| wrong())?,
-        });
+        return Ok(ServerSideEncryption::Customer { key: bytes.try_into().map_err(|_| wrong())? });
     }
     match (args.s3_sse, &args.s3_sse_kms_key) {
         (None, None) => Ok(ServerSideEncryption::None),
@@ -124,12 +117,8 @@ mod tests {
 
     fn opened(words: &[&str]) -> Result<String, String> {
         let cli = Cli::try_parse_from(["oplogue", "list"].iter().chain(words)).map_err(|error| error.to_string())?;
-        let Verb::List(args) = cli.verb else {
-            panic!("`list` was parsed as something else")
-        };
-        storage(&args.storage)
-            .map(|storage| storage.location())
-            .map_err(|error| format!("{error:#}"))
+        let Verb::List(args) = cli.verb else { panic!("`list` was parsed as something else") };
+        storage(&args.storage).map(|storage| storage.location()).map_err(|error| format!("{error:#}"))
     }
 
     #[test]
@@ -146,16 +135,10 @@ mod tests {
             (vec!["--storage", "file:///b", "--folder", "../c"], "--folder"),
             (vec!["--storage", "file:///b", "--folder", "a//c"], "--folder"),
             (vec!["--storage", "s3://b", "--s3-part-size", "1MiB"], "--s3-part-size"),
-            (
-                vec!["--storage", "s3://b", "--s3-sse-customer-key", "hunter2"],
-                "--s3-sse-customer-key",
-            ),
+            (vec!["--storage", "s3://b", "--s3-sse-customer-key", "hunter2"], "--s3-sse-customer-key"),
             (vec!["--storage", "s3://b", "--s3-sse", "kms"], "--s3-sse-kms-key"),
             (vec!["--storage", "s3://b", "--s3-sse-kms-key", "k"], "--s3-sse kms"),
-            (
-                vec!["--storage", "s3://b", "--s3-ca-file", "/there/is/no/such/file"],
-                "--s3-ca-file",
-            ),
+            (vec!["--storage", "s3://b", "--s3-ca-file", "/there/is/no/such/file"], "--s3-ca-file"),
         ] {
             let error = opened(&words).expect_err(&words.join(" "));
             assert!(error.contains(expected), "{words:?}: {error}");

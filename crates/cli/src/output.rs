@@ -53,15 +53,8 @@ impl Style {
         // Two customs that many programs keep: the first for terminals nobody can see from here, as in CI logs and pictures.
         let color = set("CLICOLOR_FORCE").is_some_and(|value| value != "0") || (terminal && wanted);
         // The first of the three that is set decides; no locale at all is the C locale.
-        let locale = set("LC_ALL")
-            .or_else(|| set("LC_CTYPE"))
-            .or_else(|| set("LANG"))
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        Self {
-            color,
-            unicode: locale.contains("utf-8") || locale.contains("utf8"),
-        }
+        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default().to_ascii_lowercase();
+        Self { color, unicode: locale.contains("utf-8") || locale.contains("utf8") }
     }
 
     pub fn paint(self, tone: Tone, text: &str) -> String {
@@ -92,11 +85,7 @@ impl Output {
 
     /// Prints one of several results as they come: a line of JSON, or a line of text.
     pub fn line<T: Serialize>(self, json: impl FnOnce() -> T, text: impl FnOnce(Style) -> String) -> anyhow::Result<()> {
-        let line = if self.json {
-            serde_json::to_string(&json())?
-        } else {
-            text(self.style)
-        };
+        let line = if self.json { serde_json::to_string(&json())? } else { text(self.style) };
         print(&format!("{line}\n"))
     }
 }
@@ -120,9 +109,7 @@ mod tests {
     use super::*;
 
     fn style(terminal: bool, variables: &[(&str, &str)]) -> Style {
-        Style::decide(terminal, |name| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        })
+        Style::decide(terminal, |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]
@@ -145,14 +132,8 @@ mod tests {
 
     #[test]
     fn without_colour_text_stays_as_it_is() {
-        let plain = Style {
-            color: false,
-            unicode: true,
-        };
+        let plain = Style { color: false, unicode: true };
         assert_eq!(plain.paint(Tone::Bad, "danger"), "danger");
-        assert_eq!(
-            Style { color: true, ..plain }.paint(Tone::Bad, "danger"),
-            "\u{1b}[31mdanger\u{1b}[0m"
-        );
+        assert_eq!(Style { color: true, ..plain }.paint(Tone::Bad, "danger"), "\u{1b}[31mdanger\u{1b}[0m");
     }
 }

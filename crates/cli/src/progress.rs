@@ -12,11 +12,7 @@ use crate::text::words;
 
 /// The kind that suits standard error.
 pub fn for_stderr() -> Arc<dyn Progress> {
-    if std::io::stderr().is_terminal() {
-        Arc::new(bars::Bars::new())
-    } else {
-        Arc::new(lines::Lines::new())
-    }
+    if std::io::stderr().is_terminal() { Arc::new(bars::Bars::new()) } else { Arc::new(lines::Lines::new()) }
 }
 
 /// How far a step is.
@@ -78,13 +74,7 @@ mod tests {
     fn a_position_tells_amount_rate_and_time_left() {
         for (unit, done, total, seconds, expected) in [
             (Unit::Bytes, 0, None, 0.0, "0 B"),
-            (
-                Unit::Bytes,
-                1 << 20,
-                Some(4 << 20),
-                1.0,
-                "1.0 MiB of 4.0 MiB (25 %), 1.0 MiB/s, 3 s left",
-            ),
+            (Unit::Bytes, 1 << 20, Some(4 << 20), 1.0, "1.0 MiB of 4.0 MiB (25 %), 1.0 MiB/s, 3 s left"),
             (Unit::Entries, 12_000, None, 2.0, "12,000 entries, 6,000 entries/s"),
             (Unit::Items, 5, Some(5), 2.0, "5 of 5 (100 %), 2/s"),
             // More than was foreseen: a collection grew while it was read.
@@ -93,12 +83,7 @@ mod tests {
             (Unit::Items, 0, None, 2.0, ""),
             (Unit::Bytes, 1 << 20, Some(4 << 20), 0.1, "1.0 MiB of 4.0 MiB (25 %)"),
         ] {
-            let position = Position {
-                unit,
-                done,
-                total,
-                seconds,
-            };
+            let position = Position { unit, done, total, seconds };
             assert_eq!(position.words(), expected);
         }
     }

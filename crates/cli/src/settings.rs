@@ -36,25 +36,16 @@ pub enum UsageError {
 
 impl UsageError {
     fn file(what: impl Into<String>) -> Self {
-        Self::File {
-            what: what.into(),
-            hint: None,
-        }
+        Self::File { what: what.into(), hint: None }
     }
 }
 
 /// Parses the command line `words` (the program's name first) together with the environment and the files they name.
 pub fn parse(words: Vec<OsString>) -> Result<Cli, UsageError> {
-    let parser_error = |error, files: &[PathBuf]| UsageError::Parser {
-        error: Box::new(error),
-        files: files.to_vec(),
-    };
+    let parser_error = |error, files: &[PathBuf]| UsageError::Parser { error: Box::new(error), files: files.to_vec() };
     let mut whole = args::command();
     whole.build();
-    let first = args::command()
-        .ignore_errors(true)
-        .try_get_matches_from(&words)
-        .map_err(|error| parser_error(error, &[]))?;
+    let first = args::command().ignore_errors(true).try_get_matches_from(&words).map_err(|error| parser_error(error, &[]))?;
     let mut files = Vec::new();
     let mut words = words;
     if let Some((name, typed)) = first.subcommand()
@@ -76,9 +67,7 @@ pub fn parse(words: Vec<OsString>) -> Result<Cli, UsageError> {
         let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
         words.splice(end..end, added);
     }
-    let matches = args::command()
-        .try_get_matches_from(words)
-        .map_err(|error| parser_error(error, &files))?;
+    let matches = args::command().try_get_matches_from(words).map_err(|error| parser_error(error, &files))?;
     Cli::from_arg_matches(&matches).map_err(|error| parser_error(error, &files))
 }
 
@@ -95,23 +84,12 @@ fn pbm_file(command: &Command, typed: &ArgMatches, values: &Values) -> Option<Pa
 
 /// A key that no command knows is a mistake worth stopping for; one that another command knows is not.
 fn check_keys(whole: &Command, values: &Values, path: &Path) -> Result<(), UsageError> {
-    let known: Vec<&str> = whole
-        .get_subcommands()
-        .flat_map(Command::get_arguments)
-        .filter_map(Arg::get_long)
-        .collect();
-    let Some(unknown) = values
-        .keys()
-        .find(|key| !known.contains(&key.as_str()) || *key == "config" || *key == "help")
-    else {
+    let known: Vec<&str> = whole.get_subcommands().flat_map(Command::get_arguments).filter_map(Arg::get_long).collect();
+    let Some(unknown) = values.keys().find(|key| !known.contains(&key.as_str()) || *key == "config" || *key == "help") else {
         return Ok(());
     };
     let what = format!("read options from {}: `{unknown}` is not an option", path.display());
-    let close = known
-        .iter()
-        .map(|name| (distance(name, unknown), *name))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
+    let close = known.iter().map(|name| (distance(name, unknown), *name)).min().filter(|(distance, _)| *distance <= 3);
     let hint = match close {
         Some((_, name)) => format!("did you mean `{name}`?"),
         None => "keys are the names of options without the dashes in front, as `oplogue help COMMAND` shows them".to_owned(),
@@ -134,18 +112,14 @@ fn additions(command: &Command, first: &ArgMatches, typed: &ArgMatches, values: 
                 [text] if text == "true" => words.push(format!("--{long}").into()),
                 [text] if text == "false" => {}
                 _ => {
-                    return Err(UsageError::file(format!(
-                        "`{long}` in the configuration file is either true or false"
-                    )));
+                    return Err(UsageError::file(format!("`{long}` in the configuration file is either true or false")));
                 }
             },
             ArgAction::Append => words.extend(texts.iter().map(|text| format!("--{long}={text}").into())),
             _ => match texts.as_slice() {
                 [text] => words.push(format!("--{long}={text}").into()),
                 _ => {
-                    return Err(UsageError::file(format!(
-                        "`{long}` in the configuration file takes one value, not a list"
-                    )));
+                    return Err(UsageError::file(format!("`{long}` in the configuration file takes one value, not a list")));
                 }
             },
         }
@@ -156,10 +130,7 @@ fn additions(command: &Command, first: &ArgMatches, typed: &ArgMatches, values: 
 /// On the command line or in the environment.
 fn is_typed(arg: &Arg, first: &ArgMatches, typed: &ArgMatches) -> bool {
     let matches = if arg.is_global_set() { first } else { typed };
-    matches!(
-        matches.value_source(arg.get_id().as_str()),
-        Some(ValueSource::CommandLine | ValueSource::EnvVariable)
-    )
+    matches!(matches.value_source(arg.get_id().as_str()), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }
 
 /// True when something typed cannot stand together with `arg`: then the file's value steps back.
@@ -170,18 +141,12 @@ fn excluded_by_typed(command: &Command, arg: &Arg, first: &ArgMatches, typed: &A
         .filter(|group| !(*group).clone().is_multiple() && group.get_args().any(|id| id == arg.get_id()))
         .flat_map(|group| group.get_args().cloned())
         .collect();
-    let in_group = command
-        .get_arguments()
-        .any(|other| rivals.contains(other.get_id()) && typed_one(other));
+    let in_group = command.get_arguments().any(|other| rivals.contains(other.get_id()) && typed_one(other));
     in_group
         || command.get_arg_conflicts_with(arg).into_iter().any(typed_one)
-        || command.get_arguments().any(|other| {
-            typed_one(other)
-                && command
-                    .get_arg_conflicts_with(other)
-                    .iter()
-                    .any(|rival| rival.get_id() == arg.get_id())
-        })
+        || command
+            .get_arguments()
+            .any(|other| typed_one(other) && command.get_arg_conflicts_with(other).iter().any(|rival| rival.get_id() == arg.get_id()))
 }
 
 /// Single letters to insert, remove or replace to get from `a` to `b`.
@@ -224,11 +189,7 @@ mod tests {
 
     #[test]
     fn a_file_gives_what_was_not_typed() {
-        let cli = with_file(
-            "storage: file:///b\njson: true\ns3-part-size: 32MiB\nuri: mongodb://unused\n",
-            &["list"],
-        )
-        .expect("valid");
+        let cli = with_file("storage: file:///b\njson: true\ns3-part-size: 32MiB\nuri: mongodb://unused\n", &["list"]).expect("valid");
         assert_eq!(storage_of(&cli), Some("file:///b"));
         assert!(cli.common.json);
     }
@@ -285,24 +246,15 @@ mod tests {
     #[test]
     fn a_wrong_value_in_a_file_is_refused_as_if_typed() {
         let result = with_file("storage: file:///b\ns3-part-size: big\n", &["list"]);
-        let Err(UsageError::Parser { error, files }) = result else {
-            panic!("accepted")
-        };
+        let Err(UsageError::Parser { error, files }) = result else { panic!("accepted") };
         assert_eq!(error.kind(), clap::error::ErrorKind::ValueValidation);
         assert_eq!(files.len(), 1);
     }
 
     #[test]
     fn a_secret_in_a_broken_file_is_not_told() {
-        for text in [
-            "s3-secret-key: {x: hunter2}\n",
-            "s3-secret-key: 'hunter2\n",
-            "s3-secret-key: [[hunter2]]\n",
-            "uri: hunter2: x\n",
-        ] {
-            let Err(error) = with_file(text, &["list"]) else {
-                panic!("{text:?} was accepted")
-            };
+        for text in ["s3-secret-key: {x: hunter2}\n", "s3-secret-key: 'hunter2\n", "s3-secret-key: [[hunter2]]\n", "uri: hunter2: x\n"] {
+            let Err(error) = with_file(text, &["list"]) else { panic!("{text:?} was accepted") };
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
     }
@@ -316,12 +268,7 @@ mod tests {
 
     #[test]
     fn a_distance_counts_single_letters() {
-        for (a, b, expected) in [
-            ("storage", "storage", 0),
-            ("storage", "storaeg", 2),
-            ("", "abc", 3),
-            ("uri", "url", 1),
-        ] {
+        for (a, b, expected) in [("storage", "storage", 0), ("storage", "storaeg", 2), ("", "abc", 3), ("uri", "url", 1)] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
     }

@@ -145,8 +145,7 @@ mod tests {
             "rs0   A=|  B=|        s=|
              rs1   A=|       C=|",
         );
-        let newest =
-            |catalog: &Catalog, name: &str| catalog.newest_base(&replica_set(name)).map(|backup| backup.name.to_string());
+        let newest = |catalog: &Catalog, name: &str| catalog.newest_base(&replica_set(name)).map(|backup| backup.name.to_string());
         assert_eq!(newest(&catalog, "rs0").as_deref(), Some("B"));
         assert_eq!(newest(&catalog, "rs1").as_deref(), Some("C"));
         assert_eq!(newest(&catalog, "rs2"), None);

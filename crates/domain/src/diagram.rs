@@ -127,12 +127,7 @@ fn items(cells: &[char]) -> Vec<Item> {
     for (column, cell) in cells.iter().enumerate() {
         let run = |fill: char| column + 1 + cells[column + 1..].iter().take_while(|cell| **cell == fill).count();
         let closed = |end: usize| {
-            assert_eq!(
-                cells.get(end),
-                Some(&'|'),
-                "what begins in column {column} of `{}` has no end",
-                cells.iter().collect::<String>()
-            );
+            assert_eq!(cells.get(end), Some(&'|'), "what begins in column {column} of `{}` has no end", cells.iter().collect::<String>());
             end
         };
         match cell {

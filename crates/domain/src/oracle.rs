@@ -84,9 +84,9 @@ fn all_entries() -> impl Iterator<Item = OplogTime> + Clone {
 fn reaches(catalog: &Catalog, base: &Backup, moment: OplogTime) -> bool {
     let own = base.consistent_at();
     let whole = |name: &ReplicaSetName| match base.snapshot(name) {
-        Some(snapshot) => all_entries()
-            .filter(|entry| snapshot.oplog.through < *entry && *entry <= moment)
-            .all(|entry| covered(catalog, name, entry)),
+        Some(snapshot) => {
+            all_entries().filter(|entry| snapshot.oplog.through < *entry && *entry <= moment).all(|entry| covered(catalog, name, entry))
+        }
         None => !all_entries().any(|entry| own < entry && entry <= moment && covered(catalog, name, entry)),
     };
     moment == own || (moment > own && names().iter().all(whole))

@@ -104,9 +104,7 @@ pub enum PlanError {
     TooLate { target: OplogTime, newest: OplogTime },
     #[error("the oplog of {} is missing {} on the way to {target} ({}); {nearest}", .gap.replica_set, .gap.range, .gap.reason)]
     Gap { target: OplogTime, gap: Gap, nearest: Nearest },
-    #[error(
-        "replica set {replica_set} joined the cluster at {since} and is not in backup {base}, the base for {target}; {nearest}"
-    )]
+    #[error("replica set {replica_set} joined the cluster at {since} and is not in backup {base}, the base for {target}; {nearest}")]
     ReplicaSetNotInBase { target: OplogTime, base: BackupName, replica_set: ReplicaSetName, since: OplogTime, nearest: Nearest },
 }
 
@@ -216,13 +214,9 @@ fn out_of_reach(reaches: &[Reach], target: OplogTime) -> PlanError {
     };
     match &base.limit {
         Limit::Hole(gap) => PlanError::Gap { target, gap: gap.clone(), nearest },
-        Limit::NotInBase { replica_set, since } => PlanError::ReplicaSetNotInBase {
-            target,
-            base: base.base.clone(),
-            replica_set: replica_set.clone(),
-            since: *since,
-            nearest,
-        },
+        Limit::NotInBase { replica_set, since } => {
+            PlanError::ReplicaSetNotInBase { target, base: base.base.clone(), replica_set: replica_set.clone(), since: *since, nearest }
+        }
         // A shard that left the cluster: its oplog ends here, and later bases do without it.
         Limit::OplogEnds { replica_set, at } if nearest.after.is_some() => {
             let range = OplogRange::new(*at, nearest.after.unwrap_or(target));
@@ -238,13 +232,7 @@ fn unusable(catalog: &Catalog, needs: &NamespaceSelection) -> Vec<(BackupName, N
     judged.filter_map(|backup| Some((backup.name.clone(), usable_as_base(backup, needs).err()?))).collect()
 }
 
-fn passed_over(
-    catalog: &Catalog,
-    needs: &NamespaceSelection,
-    reaches: &[Reach],
-    taken: &Reach,
-    target: OplogTime,
-) -> Vec<String> {
+fn passed_over(catalog: &Catalog, needs: &NamespaceSelection, reaches: &[Reach], taken: &Reach, target: OplogTime) -> Vec<String> {
     let mut lines = Vec::new();
     for backup in catalog.backups.iter().rev() {
         let moment = backup.consistent_at();

@@ -40,9 +40,7 @@ impl fmt::Display for Resume {
             Self::Start(StartPoint { from, gap: Some(gap) }) => {
                 write!(f, "slicing starts at {from}; {} is missing before ({})", gap.range, gap.reason)
             }
-            Self::NeedsBackup { lost: None } => {
-                f.write_str("there is no full backup to slice from: take one with `oplogue backup`")
-            }
+            Self::NeedsBackup { lost: None } => f.write_str("there is no full backup to slice from: take one with `oplogue backup`"),
             Self::NeedsBackup { lost: Some(gap) } => write!(
                 f,
                 "what is stored ends at {}, and the server's oplog begins only at {} ({}): take a full backup with `oplogue backup`, \
@@ -62,8 +60,7 @@ impl fmt::Display for Resume {
 pub fn start_points(catalog: &Catalog, replica_set: &ReplicaSetName) -> Vec<StartPoint> {
     let coverage = Coverage::of(catalog, replica_set);
     let slice_end = catalog.newest_slice(replica_set).map(|slice| slice.range.through);
-    let base_end =
-        catalog.newest_base(replica_set).and_then(|base| base.snapshot(replica_set)).map(|snapshot| snapshot.oplog.through);
+    let base_end = catalog.newest_base(replica_set).and_then(|base| base.snapshot(replica_set)).map(|snapshot| snapshot.oplog.through);
 
     let mut points: Vec<StartPoint> = Vec::new();
     if let Some(end) = slice_end {

@@ -177,9 +177,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_exactly_is_refused() {
-        for text in
-            ["", "100", ",", "5,", "-1,2", "1970-01-01T00:01:40.5Z", "yesterday", "4294967296,1", "1900-01-01T00:00:00Z", "1,2,3"]
-        {
+        for text in ["", "100", ",", "5,", "-1,2", "1970-01-01T00:01:40.5Z", "yesterday", "4294967296,1", "1900-01-01T00:00:00Z", "1,2,3"] {
             assert_eq!(parsed(text), None, "{text:?}");
         }
     }

@@ -128,12 +128,9 @@ pub(crate) fn merge(reaches: &[Reach]) -> Vec<RestorableRange> {
                 last.through = last.through.max(reach.through);
                 last.newer_bases.push(reach.base.clone());
             }
-            _ => ranges.push(RestorableRange {
-                from: reach.from,
-                through: reach.through,
-                base: reach.base.clone(),
-                newer_bases: Vec::new(),
-            }),
+            _ => {
+                ranges.push(RestorableRange { from: reach.from, through: reach.through, base: reach.base.clone(), newer_bases: Vec::new() })
+            }
         }
     }
     ranges

@@ -81,20 +81,14 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
     let started = clock::unix_seconds();
     let name = match request.name.clone() {
         Some(name) => name,
-        None => OplogTime::start_of_second(started)
-            .rfc3339()
-            .parse()
-            .context("name the backup after the time")?,
+        None => OplogTime::start_of_second(started).rfc3339().parse().context("name the backup after the time")?,
     };
     claim_name(&request.repository, &name).await?;
     let outcome = cancel.run_until_cancelled(take(&request, &name, started, &progress)).await;
     let error = match outcome {
         Some(Ok(report)) => return Ok(report),
         Some(Err(error)) => error,
-        None => Cancelled {
-            state: format!("nothing of backup {name} is kept"),
-        }
-        .into(),
+        None => Cancelled { state: format!("nothing of backup {name} is kept") }.into(),
     };
     // The objects of a backup without metadata only take up room: failing to remove them is told, and changes nothing else.
     match request.repository.discard_backup(&name).await {
@@ -110,9 +104,9 @@ async fn claim_name(repository: &Repository, name: &BackupName) -> anyhow::Resul
     let token = format!("{}-{}", std::process::id(), clock::unix_nanoseconds());
     match repository.claim_name(name, &token).await {
         Ok(()) => Ok(()),
-        Err(error @ RepositoryError::NameTaken { .. }) => Err(Refused::new(error.to_string())
-            .advise("choose another name, or delete what is there")
-            .into()),
+        Err(error @ RepositoryError::NameTaken { .. }) => {
+            Err(Refused::new(error.to_string()).advise("choose another name, or delete what is there").into())
+        }
         Err(error) => Err(anyhow::Error::new(error).context("look whether the backup's name is free")),
     }
 }
@@ -121,11 +115,7 @@ async fn claim_name(repository: &Repository, name: &BackupName) -> anyhow::Resul
 async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress: &Arc<dyn Progress>) -> anyhow::Result<BackupReport> {
     let clock = Instant::now();
     progress.begin(Step::Prepare, Unit::Items, None);
-    let replica_set = request
-        .connection
-        .replica_set()
-        .await
-        .context("ask the replica set for its members")?;
+    let replica_set = request.connection.replica_set().await.context("ask the replica set for its members")?;
     let chosen = member::choose(&request.connection).await?;
     let node = chosen.connection;
     let versions = node.versions().await.context("ask for the server's version")?;
@@ -138,15 +128,9 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     notes.extend(note_unmatched(&request.selection, &collections)?);
     // The largest first: they would otherwise be what everybody waits for at the end.
     collections.sort_by_key(|collection| std::cmp::Reverse(collection.bytes));
-    let mut writer = request
-        .repository
-        .begin_snapshot(name.clone(), replica_set.name.clone(), request.compression);
+    let mut writer = request.repository.begin_snapshot(name.clone(), replica_set.name.clone(), request.compression);
     let unknown = writer.assign(collections.iter().map(|collection| &collection.spec.namespace));
-    notes.extend(
-        unknown
-            .into_iter()
-            .map(|unknown| format!("PBM cannot restore the documents of {}: {}", unknown.namespace, unknown.why)),
-    );
+    notes.extend(unknown.into_iter().map(|unknown| format!("PBM cannot restore the documents of {}: {}", unknown.namespace, unknown.why)));
     progress.end(Step::Prepare);
 
     let total = collections.iter().map(|collection| collection.bytes).sum();
@@ -162,9 +146,7 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     notes.extend(read.notes);
     let mut written = read.collections;
     if request.selection.is_everything() || request.users_and_roles {
-        let principals = oplog
-            .unless_it_fails(documents::read_principals(&node, &writer, &request.selection))
-            .await?;
+        let principals = oplog.unless_it_fails(documents::read_principals(&node, &writer, &request.selection)).await?;
         written.extend(principals);
     }
     progress.end(Step::Snapshot);
@@ -184,10 +166,7 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
         fcv: versions.fcv.clone(),
         is_config_server: replica_set.is_config_server,
     };
-    let snapshot = writer
-        .finish(written, spooled.spool, facts)
-        .await
-        .context("store oplog and metadata of the snapshot")?;
+    let snapshot = writer.finish(written, spooled.spool, facts).await.context("store oplog and metadata of the snapshot")?;
     let facts = BackupFacts {
         name: name.clone(),
         selection: request.selection.clone(),
@@ -198,11 +177,7 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
         written_by: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let totals = snapshot.totals;
-    request
-        .repository
-        .finish_backup(&facts, vec![snapshot])
-        .await
-        .context("publish the backup")?;
+    request.repository.finish_backup(&facts, vec![snapshot]).await.context("publish the backup")?;
     progress.end(Step::Publish);
     Ok(BackupReport {
         name: name.clone(),
@@ -228,21 +203,14 @@ async fn last_entry(request: &BackupRequest, node: &Connection) -> anyhow::Resul
         .append_note("oplogue: end of the documents of a backup")
         .await
         .context("mark the end of the documents in the oplog")?;
-    node.wait_for_majority(note, MAJORITY_LIMIT)
-        .await
-        .context("wait until a majority has the end of the documents")
+    node.wait_for_majority(note, MAJORITY_LIMIT).await.context("wait until a majority has the end of the documents")
 }
 
 /// Refuses a selection that matches nothing at all; tells about each pattern that matches nothing.
 fn note_unmatched(selection: &NamespaceSelection, collections: &[oplogue_mongo::ListedCollection]) -> anyhow::Result<Vec<String>> {
     let matched =
         |pattern: &oplogue_domain::NamespacePattern| collections.iter().any(|collection| pattern.matches(&collection.spec.namespace));
-    let unmatched: Vec<String> = selection
-        .patterns()
-        .iter()
-        .filter(|pattern| !matched(pattern))
-        .map(ToString::to_string)
-        .collect();
+    let unmatched: Vec<String> = selection.patterns().iter().filter(|pattern| !matched(pattern)).map(ToString::to_string).collect();
     if !unmatched.is_empty() && unmatched.len() == selection.patterns().len() {
         let reason = format!("nothing in the replica set matches {}", unmatched.join(", "));
         return Err(Refused::new(reason)

@@ -96,14 +96,7 @@ const LAST_SLICE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs until cancelled (then cuts a last slice, gives the lease back), until `until` is reached, or a refusal.
 pub async fn run(request: SliceRequest, on_event: &(dyn Fn(SliceEvent) + Send + Sync), cancel: CancellationToken) -> anyhow::Result<()> {
-    let mut slicer = Slicer {
-        request,
-        on_event,
-        cancel,
-        newest: None,
-        proven: false,
-        failures: 0,
-    };
+    let mut slicer = Slicer { request, on_event, cancel, newest: None, proven: false, failures: 0 };
     let ended = slicer.run().await;
     if ended.is_ok() {
         on_event(SliceEvent::Stopped { newest: slicer.newest });
@@ -159,9 +152,7 @@ impl Slicer<'_> {
             tenure.release().await;
             match ended? {
                 Ended::Done => return Ok(()),
-                Ended::LeaseLost => (self.on_event)(SliceEvent::Waiting {
-                    why: "the lease was lost; waiting for it".to_owned(),
-                }),
+                Ended::LeaseLost => (self.on_event)(SliceEvent::Waiting { why: "the lease was lost; waiting for it".to_owned() }),
             }
         }
         Ok(())
@@ -197,17 +188,9 @@ impl Slicer<'_> {
             Start::LeaseLost => return Ok(Ended::LeaseLost),
         };
         self.newest = Some(from);
-        (self.on_event)(SliceEvent::Started {
-            replica_set: replica_set.clone(),
-            node: chosen.host,
-            from,
-            fence: tenure.fence(),
-        });
+        (self.on_event)(SliceEvent::Started { replica_set: replica_set.clone(), node: chosen.host, from, fence: tenure.fence() });
 
-        let cutter = SliceCutter {
-            span: self.request.span,
-            bytes_max: self.request.bytes_max,
-        };
+        let cutter = SliceCutter { span: self.request.span, bytes_max: self.request.bytes_max };
         let mut cutting = Cutting::new(&self.request, replica_set.clone(), chosen.connection, cutter, from);
         loop {
             let stopping = self.cancel.is_cancelled();
@@ -253,10 +236,7 @@ impl Slicer<'_> {
         }
         let pause = RETRY_FIRST.saturating_mul(1 << self.failures.min(8)).min(RETRY_LONGEST);
         self.failures += 1;
-        (self.on_event)(SliceEvent::Retrying {
-            error: format!("{error:#}"),
-            in_seconds: pause.as_secs(),
-        });
+        (self.on_event)(SliceEvent::Retrying { error: format!("{error:#}"), in_seconds: pause.as_secs() });
         let deadline = Instant::now() + pause;
         Ok(tokio::time::timeout_at(deadline, self.cancel.cancelled()).await.is_err())
     }
@@ -272,7 +252,5 @@ fn is_temporary(error: &anyhow::Error) -> bool {
 }
 
 fn rolled_over(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| matches!(cause.downcast_ref(), Some(MongoError::OplogRolledOver { .. })))
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(MongoError::OplogRolledOver { .. })))
 }

@@ -31,20 +31,12 @@ pub struct Status {
 pub async fn status(connection: &Connection, repository: &Repository) -> anyhow::Result<Status> {
     let replica_set = connection.replica_set().await.context("ask the replica set for its members")?;
     let versions = connection.versions().await.context("ask for the server's version")?;
-    let majority = connection
-        .majority_time()
-        .await
-        .context("ask how far a majority of the replica set is")?;
+    let majority = connection.majority_time().await.context("ask how far a majority of the replica set is")?;
     let window = connection.oplog_window().await.context("ask for the ends of the oplog")?;
     let lease = connection.lease(LEASE_PURPOSE).await.context("look at the slicer's lease")?;
     let catalog = repository.catalog().await.context("read what lies on the storage")?;
     let newest_slice = catalog.newest_slice(&replica_set.name).map(|slice| slice.range.through);
-    let last_backup = catalog
-        .backups
-        .iter()
-        .rev()
-        .find(|backup| backup.snapshot(&replica_set.name).is_some())
-        .cloned();
+    let last_backup = catalog.backups.iter().rev().find(|backup| backup.snapshot(&replica_set.name).is_some()).cloned();
     Ok(Status {
         replica_set: replica_set.name,
         members: replica_set.members,
@@ -53,9 +45,7 @@ pub async fn status(connection: &Connection, repository: &Repository) -> anyhow:
         majority,
         oplog_oldest: window.oldest,
         oplog_newest: window.newest,
-        slicer: lease
-            .filter(|lease| lease.is_held)
-            .map(|lease| (lease.holder, lease.expires_millis / 1000)),
+        slicer: lease.filter(|lease| lease.is_held).map(|lease| (lease.holder, lease.expires_millis / 1000)),
         newest_slice,
         lag_seconds: newest_slice.map(|newest| majority.seconds_since(newest)),
         headroom_seconds: newest_slice.map(|newest| newest.seconds_since(window.oldest)),

@@ -186,9 +186,7 @@ impl Decoder {
         }
         let found = match sniff(first) {
             Some(found) => found,
-            None if is_skippable_frame(first) && matches!(self.compression, Compression::Zstd | Compression::Lz4) => {
-                self.compression
-            }
+            None if is_skippable_frame(first) && matches!(self.compression, Compression::Zstd | Compression::Lz4) => self.compression,
             None => {
                 let start = hex::encode(first);
                 let what = format!("it begins with {start}, which is no {} stream", self.compression);

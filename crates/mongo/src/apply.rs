@@ -82,20 +82,14 @@ impl Connection {
                 Some(steps) => (steps.as_slice(), operation.as_bytes().len() <= ATOMIC_BYTES_MAX),
                 None => (std::slice::from_ref(operation), atomic),
             };
-            match self.run(&what, "admin", command(sent, atomic), Patience::Batch).await
-            {
+            match self.run(&what, "admin", command(sent, atomic), Patience::Batch).await {
                 Ok(_) => report.applied += 1,
                 Err(MongoError::Server { code, reason, .. }) => {
                     if self.is_missing(operation, code).await? {
                         report.missing.push(start + next);
                         continue;
                     }
-                    return Err(MongoError::ApplyFailed {
-                        index: start + next,
-                        operation: summary(operation),
-                        code,
-                        reason,
-                    });
+                    return Err(MongoError::ApplyFailed { index: start + next, operation: summary(operation), code, reason });
                 }
                 Err(error) => return Err(error),
             }
@@ -204,14 +198,8 @@ fn summary(operation: &RawDocument) -> String {
         Ok("c") => "command on",
         _ => "operation on",
     };
-    let id = operation
-        .get_document("o2")
-        .or_else(|_| operation.get_document("o"))
-        .ok()
-        .and_then(|document| document.get("_id").ok().flatten());
-    let id = id
-        .and_then(|id| Bson::try_from(id).ok())
-        .map(|id| format!(", _id {id}"))
-        .unwrap_or_default();
+    let id =
+        operation.get_document("o2").or_else(|_| operation.get_document("o")).ok().and_then(|document| document.get("_id").ok().flatten());
+    let id = id.and_then(|id| Bson::try_from(id).ok()).map(|id| format!(", _id {id}")).unwrap_or_default();
     format!("{kind} {}{id}", operation.get_str("ns").unwrap_or("?"))
 }

@@ -57,10 +57,7 @@ impl Connection {
         let limit = self.limit(patience);
         let database = self.inner.client.database(database);
         match tokio::time::timeout(limit, async { database.run_raw_command(command).await }).await {
-            Err(_) => Err(MongoError::TimedOut {
-                what: what.to_owned(),
-                limit,
-            }),
+            Err(_) => Err(MongoError::TimedOut { what: what.to_owned(), limit }),
             Ok(Err(error)) => Err(self.inner.context.sort(what, &error)),
             Ok(Ok(reply)) => Ok(reply),
         }
@@ -92,10 +89,7 @@ impl Connection {
         let limit = self.limit(Patience::Batch);
         let database = self.inner.client.database(database);
         match tokio::time::timeout(limit, database.run_raw_cursor_command(command).batch()).await {
-            Err(_) => Err(MongoError::TimedOut {
-                what: what.to_owned(),
-                limit,
-            }),
+            Err(_) => Err(MongoError::TimedOut { what: what.to_owned(), limit }),
             Ok(Err(error)) => Err(self.inner.context.sort(what, &error)),
             Ok(Ok(cursor)) => Ok(cursor),
         }
@@ -105,10 +99,7 @@ impl Connection {
     pub(crate) async fn next_batch(&self, what: &str, cursor: &mut RawBatchCursor) -> Result<Option<RawBatch>, MongoError> {
         let limit = self.limit(Patience::Batch);
         match tokio::time::timeout(limit, futures::StreamExt::next(cursor)).await {
-            Err(_) => Err(MongoError::TimedOut {
-                what: what.to_owned(),
-                limit,
-            }),
+            Err(_) => Err(MongoError::TimedOut { what: what.to_owned(), limit }),
             Ok(None) => Ok(None),
             Ok(Some(Err(error))) => Err(self.inner.context.sort(what, &error)),
             Ok(Some(Ok(batch))) => Ok(Some(RawBatch(batch))),
@@ -141,23 +132,12 @@ impl Connection {
 
     fn check_answer(&self, what: &str, reply: &Document) -> Result<(), MongoError> {
         let text = |document: &Document, key: &str| document.get_str(key).unwrap_or_default().to_owned();
-        if let Some(first) = reply
-            .get_array("writeErrors")
-            .ok()
-            .and_then(|errors| errors.first())
-            .and_then(|error| error.as_document())
-        {
+        if let Some(first) = reply.get_array("writeErrors").ok().and_then(|errors| errors.first()).and_then(|error| error.as_document()) {
             let code = number(first, "code").unwrap_or_default();
-            return Err(self
-                .inner
-                .context
-                .sort_code(what, i32::try_from(code).unwrap_or_default(), "write error", &text(first, "errmsg")));
+            return Err(self.inner.context.sort_code(what, i32::try_from(code).unwrap_or_default(), "write error", &text(first, "errmsg")));
         }
         if let Ok(error) = reply.get_document("writeConcernError") {
-            return Err(MongoError::NoMajority {
-                what: what.to_owned(),
-                reason: text(error, "errmsg"),
-            });
+            return Err(MongoError::NoMajority { what: what.to_owned(), reason: text(error, "errmsg") });
         }
         Ok(())
     }
@@ -171,11 +151,7 @@ impl RawBatch {
         let documents = self.0.doc_slices().map_err(|error| MongoError::answer(what, error))?;
         for element in documents {
             let element = element.map_err(|error| MongoError::answer(what, error))?;
-            visit(
-                element
-                    .as_document()
-                    .ok_or_else(|| MongoError::answer(what, "a batch holds something that is no document"))?,
-            );
+            visit(element.as_document().ok_or_else(|| MongoError::answer(what, "a batch holds something that is no document"))?);
         }
         Ok(())
     }
@@ -187,10 +163,7 @@ impl RawBatch {
 }
 
 pub(crate) fn raw(what: &str, command: &Document) -> Result<RawDocumentBuf, MongoError> {
-    RawDocumentBuf::try_from(command).map_err(|error| MongoError::Driver {
-        what: what.to_owned(),
-        reason: error.to_string(),
-    })
+    RawDocumentBuf::try_from(command).map_err(|error| MongoError::Driver { what: what.to_owned(), reason: error.to_string() })
 }
 
 pub(crate) fn decoded(what: &str, document: &bson::RawDocument) -> Result<Document, MongoError> {
@@ -216,10 +189,7 @@ pub(crate) fn uuid_of(value: Option<&bson::Bson>) -> Option<[u8; 16]> {
 }
 
 pub(crate) fn uuid_binary(uuid: [u8; 16]) -> bson::Binary {
-    bson::Binary {
-        subtype: bson::spec::BinarySubtype::Uuid,
-        bytes: uuid.to_vec(),
-    }
+    bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.to_vec() }
 }
 
 pub(crate) fn oplog_time(value: Option<&bson::Bson>) -> Option<oplogue_domain::OplogTime> {
@@ -232,8 +202,5 @@ pub(crate) fn oplog_time(value: Option<&bson::Bson>) -> Option<oplogue_domain::O
 }
 
 pub(crate) fn timestamp(time: oplogue_domain::OplogTime) -> bson::Timestamp {
-    bson::Timestamp {
-        time: time.seconds,
-        increment: time.ordinal,
-    }
+    bson::Timestamp { time: time.seconds, increment: time.ordinal }
 }

@@ -63,10 +63,7 @@ pub(crate) struct Inner {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection")
-            .field("uri", &self.inner.redacted_uri)
-            .field("member", &self.inner.member)
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").field("uri", &self.inner.redacted_uri).field("member", &self.inner.member).finish_non_exhaustive()
     }
 }
 
@@ -89,10 +86,7 @@ impl Connection {
         let Ok(parsed) = parsed else {
             return Err(MongoError::Unreachable {
                 hosts: vec![uri::redacted(uri)],
-                reason: format!(
-                    "its DNS records could not be read within {} s",
-                    options.connect_timeout.as_secs_f32()
-                ),
+                reason: format!("its DNS records could not be read within {} s", options.connect_timeout.as_secs_f32()),
             });
         };
         let mut base = parsed.map_err(|error| bad_uri(&error, &secrets))?;
@@ -104,11 +98,7 @@ impl Connection {
         let context = ErrorContext {
             hosts: base.hosts.iter().map(ToString::to_string).collect(),
             user: base.credential.as_ref().and_then(|credential| {
-                let database = credential
-                    .source
-                    .clone()
-                    .or_else(|| base.default_database.clone())
-                    .unwrap_or_else(|| "admin".to_owned());
+                let database = credential.source.clone().or_else(|| base.default_database.clone()).unwrap_or_else(|| "admin".to_owned());
                 Some(format!("{}@{database}", credential.username.as_ref()?))
             }),
             secrets,
@@ -121,17 +111,14 @@ impl Connection {
 
         let (set_name, hosts) = greet_any(&base, options, &context).await?;
         if let Some(wanted) = base.repl_set_name.as_ref().filter(|wanted| **wanted != set_name) {
-            return Err(MongoError::OtherReplicaSet {
-                reason: format!("the URI says replicaSet={wanted}, the servers say {set_name}"),
-            });
+            return Err(MongoError::OtherReplicaSet { reason: format!("the URI says replicaSet={wanted}, the servers say {set_name}") });
         }
         let replica_set = set_name.parse().map_err(|error| MongoError::answer("greet the server", error))?;
         base.repl_set_name = Some(set_name);
         if !pinned {
             base.direct_connection = Some(false);
             let known: Vec<ServerAddress> = hosts.iter().filter_map(|host| ServerAddress::parse(host).ok()).collect();
-            base.hosts
-                .extend(known.into_iter().filter(|host| !context.hosts.contains(&host.to_string())));
+            base.hosts.extend(known.into_iter().filter(|host| !context.hosts.contains(&host.to_string())));
         }
         let client = Client::with_options(base.clone()).map_err(|error| bad_uri(&error, &context.secrets))?;
         Ok(Self {
@@ -166,10 +153,7 @@ impl Connection {
         base.hosts = vec![address];
         base.direct_connection = Some(true);
         base.repl_set_name = None;
-        let context = ErrorContext {
-            hosts: vec![host.to_owned()],
-            ..self.inner.context.clone()
-        };
+        let context = ErrorContext { hosts: vec![host.to_owned()], ..self.inner.context.clone() };
         let (set_name, _) = greet_any(&base, &self.inner.options, &context).await?;
         if set_name != self.replica_set_name().as_str() {
             return Err(MongoError::OtherReplicaSet {
@@ -222,26 +206,15 @@ fn bad_uri(error: &mongodb::error::Error, secrets: &[String]) -> MongoError {
     let reason = match error.kind.as_ref() {
         ErrorKind::InvalidArgument { message, .. } => message.clone(),
         ErrorKind::InvalidTlsConfig { message, .. } => {
-            return MongoError::TlsFailed {
-                hosts: vec!["the server".to_owned()],
-                reason: message.clone(),
-            };
+            return MongoError::TlsFailed { hosts: vec!["the server".to_owned()], reason: message.clone() };
         }
         ErrorKind::DnsResolve { message, .. } => {
-            return MongoError::Unreachable {
-                hosts: vec!["the DNS name of the URI".to_owned()],
-                reason: message.clone(),
-            };
+            return MongoError::Unreachable { hosts: vec!["the DNS name of the URI".to_owned()], reason: message.clone() };
         }
         other => other.to_string(),
     };
-    let context = ErrorContext {
-        secrets: secrets.to_vec(),
-        ..ErrorContext::default()
-    };
-    MongoError::BadUri {
-        reason: context.scrub(&reason).trim_end_matches('.').to_owned(),
-    }
+    let context = ErrorContext { secrets: secrets.to_vec(), ..ErrorContext::default() };
+    MongoError::BadUri { reason: context.scrub(&reason).trim_end_matches('.').to_owned() }
 }
 
 /// Greets all hosts at once and takes the first that is a member of a replica set; otherwise the most telling refusal.
@@ -260,15 +233,11 @@ async fn greet_any(base: &ClientOptions, options: &ConnectOptions, context: &Err
         _ => 0,
     };
     refusals.sort_by_key(weight);
-    Err(refusals.into_iter().next().unwrap_or_else(|| MongoError::BadUri {
-        reason: "it names no host".to_owned(),
-    }))
-    .map_err(|error| match error {
-        MongoError::Unreachable { reason, .. } => MongoError::Unreachable {
-            hosts: context.hosts.clone(),
-            reason,
-        },
-        error => error,
+    Err(refusals.into_iter().next().unwrap_or_else(|| MongoError::BadUri { reason: "it names no host".to_owned() })).map_err(|error| {
+        match error {
+            MongoError::Unreachable { reason, .. } => MongoError::Unreachable { hosts: context.hosts.clone(), reason },
+            error => error,
+        }
     })
 }
 
@@ -280,10 +249,7 @@ async fn greet(base: &ClientOptions, host: &ServerAddress, options: &ConnectOpti
     direct.repl_set_name = None;
     direct.srv_max_hosts = None;
     let name = host.to_string();
-    let context = ErrorContext {
-        hosts: vec![name.clone()],
-        ..context.clone()
-    };
+    let context = ErrorContext { hosts: vec![name.clone()], ..context.clone() };
     match tokio::time::timeout(options.connect_timeout * 2, hello(direct, &context)).await {
         Err(_) => Greeting::Refused(MongoError::Unreachable {
             hosts: vec![name],
@@ -317,17 +283,13 @@ fn read_greeting(host: &str, reply: &Document) -> Greeting {
     }
     if let Ok(set_name) = reply.get_str("setName") {
         let names = |key: &str| {
-            let hosts = reply
-                .get_array(key)
-                .map(|hosts| hosts.iter().filter_map(|host| host.as_str().map(str::to_owned)).collect::<Vec<_>>());
+            let hosts =
+                reply.get_array(key).map(|hosts| hosts.iter().filter_map(|host| host.as_str().map(str::to_owned)).collect::<Vec<_>>());
             hosts.unwrap_or_default()
         };
         let mut hosts = names("hosts");
         hosts.extend(names("passives"));
-        return Greeting::Member {
-            set_name: set_name.to_owned(),
-            hosts,
-        };
+        return Greeting::Member { set_name: set_name.to_owned(), hosts };
     }
     Greeting::Refused(if reply.get_bool("isreplicaset").unwrap_or(false) {
         MongoError::NotInitiated { host }

@@ -19,11 +19,7 @@ pub enum MongoError {
     NoPrimary { hosts: Vec<String>, reason: String },
 
     #[error("{} refused the login{}: {reason}. Check the user's name, the password, and authSource", .hosts.join(", "), .user.as_ref().map(|user| format!(" of `{user}`")).unwrap_or_default())]
-    AuthFailed {
-        hosts: Vec<String>,
-        user: Option<String>,
-        reason: String,
-    },
+    AuthFailed { hosts: Vec<String>, user: Option<String>, reason: String },
 
     #[error("the TLS connection to {} failed: {reason}. Check tls=true, tlsCAFile and tlsCertificateKeyFile in the URI", .hosts.join(", "))]
     TlsFailed { hosts: Vec<String>, reason: String },
@@ -65,21 +61,11 @@ pub enum MongoError {
 
     /// One operation of the oplog that the server refused; everything before it is applied.
     #[error("the server refused to apply operation {index} of a batch ({operation}): {reason} (code {code})")]
-    ApplyFailed {
-        index: usize,
-        operation: String,
-        code: i32,
-        reason: String,
-    },
+    ApplyFailed { index: usize, operation: String, code: i32, reason: String },
 
     /// Anything else the server answered with.
     #[error("failed to {what}: {reason} ({name}, code {code})")]
-    Server {
-        what: String,
-        code: i32,
-        name: String,
-        reason: String,
-    },
+    Server { what: String, code: i32, name: String, reason: String },
 
     #[error("failed to {what}: the answer could not be understood: {reason}")]
     Answer { what: String, reason: String },
@@ -116,10 +102,7 @@ impl MongoError {
     }
 
     pub(crate) fn answer(what: &str, reason: impl std::fmt::Display) -> Self {
-        Self::Answer {
-            what: what.to_owned(),
-            reason: reason.to_string(),
-        }
+        Self::Answer { what: what.to_owned(), reason: reason.to_string() }
     }
 }
 
@@ -142,28 +125,15 @@ impl ErrorContext {
             ErrorKind::Authentication { message, .. } => self.sort_login(message),
             ErrorKind::Command(command) => self.sort_code(&what, command.code, &command.code_name, &command.message),
             ErrorKind::ServerSelection { message, .. } => self.sort_selection(message),
-            ErrorKind::InvalidTlsConfig { message, .. } => MongoError::TlsFailed {
-                hosts,
-                reason: self.scrub(message),
-            },
+            ErrorKind::InvalidTlsConfig { message, .. } => MongoError::TlsFailed { hosts, reason: self.scrub(message) },
             ErrorKind::Io(io) => self.sort_network(&io.to_string()),
             ErrorKind::ConnectionPoolCleared { message, .. } => self.sort_network(message),
-            ErrorKind::DnsResolve { message, .. } => MongoError::Unreachable {
-                hosts,
-                reason: self.scrub(message),
-            },
-            ErrorKind::IncompatibleServer { message, .. } => MongoError::Unsupported {
-                host: self.hosts.join(", "),
-                reason: self.scrub(message),
-            },
-            ErrorKind::InvalidResponse { message, .. } => MongoError::Answer {
-                what,
-                reason: self.scrub(message),
-            },
-            other => MongoError::Driver {
-                what,
-                reason: self.scrub(&other.to_string()),
-            },
+            ErrorKind::DnsResolve { message, .. } => MongoError::Unreachable { hosts, reason: self.scrub(message) },
+            ErrorKind::IncompatibleServer { message, .. } => {
+                MongoError::Unsupported { host: self.hosts.join(", "), reason: self.scrub(message) }
+            }
+            ErrorKind::InvalidResponse { message, .. } => MongoError::Answer { what, reason: self.scrub(message) },
+            other => MongoError::Driver { what, reason: self.scrub(&other.to_string()) },
         }
     }
 
@@ -171,45 +141,25 @@ impl ErrorContext {
     pub(crate) fn sort_code(&self, what: &str, code: i32, name: &str, message: &str) -> MongoError {
         let reason = self.scrub(message);
         match code {
-            13 => MongoError::Unauthorized {
-                what: what.to_owned(),
-                needed: needed(&reason),
-                reason,
-            },
+            13 => MongoError::Unauthorized { what: what.to_owned(), needed: needed(&reason), reason },
             // 8000 is a hosted service's way to say it.
             18 | 8000 => self.sort_login(&reason),
-            _ => MongoError::Server {
-                what: what.to_owned(),
-                code,
-                name: name.to_owned(),
-                reason,
-            },
+            _ => MongoError::Server { what: what.to_owned(), code, name: name.to_owned(), reason },
         }
     }
 
     fn sort_login(&self, message: &str) -> MongoError {
         let reason = self.scrub(message);
         if speaks_of_tls(&reason) {
-            return MongoError::TlsFailed {
-                hosts: self.hosts.clone(),
-                reason,
-            };
+            return MongoError::TlsFailed { hosts: self.hosts.clone(), reason };
         }
-        MongoError::AuthFailed {
-            hosts: self.hosts.clone(),
-            user: self.user.clone(),
-            reason,
-        }
+        MongoError::AuthFailed { hosts: self.hosts.clone(), user: self.user.clone(), reason }
     }
 
     fn sort_network(&self, message: &str) -> MongoError {
         let reason = self.scrub(message);
         let hosts = self.hosts.clone();
-        if speaks_of_tls(&reason) {
-            MongoError::TlsFailed { hosts, reason }
-        } else {
-            MongoError::Unreachable { hosts, reason }
-        }
+        if speaks_of_tls(&reason) { MongoError::TlsFailed { hosts, reason } } else { MongoError::Unreachable { hosts, reason } }
     }
 
     /// The driver's text holds its view of every server, with the error each one gave.
@@ -218,10 +168,7 @@ impl ErrorContext {
         let text = self.scrub(message);
         let reason = short_selection(&text);
         if text.contains("reports wire version") || text.contains("requires wire version") {
-            return MongoError::Unsupported {
-                host: hosts.join(", "),
-                reason,
-            };
+            return MongoError::Unsupported { host: hosts.join(", "), reason };
         }
         if speaks_of_tls(&text) {
             return MongoError::TlsFailed { hosts, reason };
@@ -230,11 +177,7 @@ impl ErrorContext {
             return MongoError::NoPrimary { hosts, reason };
         }
         if text.contains("Authentication") {
-            return MongoError::AuthFailed {
-                hosts,
-                user: self.user.clone(),
-                reason,
-            };
+            return MongoError::AuthFailed { hosts, user: self.user.clone(), reason };
         }
         let closed = ["unexpected end of file", "unexpected eof", "connection reset", "early eof"];
         let reason = if closed.iter().any(|word| text.to_lowercase().contains(word)) {
@@ -246,25 +189,13 @@ impl ErrorContext {
     }
 
     pub(crate) fn scrub(&self, text: &str) -> String {
-        self.secrets
-            .iter()
-            .filter(|secret| !secret.is_empty())
-            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "****"))
+        self.secrets.iter().filter(|secret| !secret.is_empty()).fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "****"))
     }
 }
 
 fn speaks_of_tls(text: &str) -> bool {
     let text = text.to_lowercase();
-    let words = [
-        "certificate",
-        "tls",
-        "handshake",
-        "invalidcontenttype",
-        "corrupt message",
-        "unknownissuer",
-        "unknown issuer",
-        "ssl",
-    ];
+    let words = ["certificate", "tls", "handshake", "invalidcontenttype", "corrupt message", "unknownissuer", "unknown issuer", "ssl"];
     words.iter().any(|word| text.contains(word))
 }
 
@@ -285,11 +216,7 @@ fn short_selection(text: &str) -> String {
 
 /// The privilege or role that most likely lacks, from the server's sentence ("not authorized on X to execute command { Y: …").
 fn needed(reason: &str) -> String {
-    let command = reason
-        .split("execute command { ")
-        .nth(1)
-        .and_then(|rest| rest.split([':', ' ']).next())
-        .unwrap_or("");
+    let command = reason.split("execute command { ").nth(1).and_then(|rest| rest.split([':', ' ']).next()).unwrap_or("");
     let role = match command {
         "replSetGetStatus" | "replSetGetConfig" | "getParameter" | "serverStatus" => "the role `clusterMonitor`",
         "find" | "listDatabases" | "listCollections" | "listIndexes" | "collStats" | "aggregate" | "appendOplogNote" => "the role `backup`",

@@ -16,21 +16,14 @@ impl Connection {
     /// # Errors
     /// [`MongoError::Server`] with code 11000 when a unique index does not fit the documents.
     pub async fn build_indexes(&self, namespace: &Namespace, specs: &[Document], collated: bool) -> Result<(), MongoError> {
-        let specs: Vec<Document> = specs
-            .iter()
-            .filter(|spec| is_secondary(spec))
-            .map(|spec| to_build(spec, collated))
-            .collect();
+        let specs: Vec<Document> = specs.iter().filter(|spec| is_secondary(spec)).map(|spec| to_build(spec, collated)).collect();
         if specs.is_empty() {
             return Ok(());
         }
         let names: Vec<&str> = specs.iter().filter_map(|spec| spec.get_str("name").ok()).collect();
         let what = format!("build the indexes {} of `{namespace}`", names.join(", "));
         let command = doc! { "createIndexes": &namespace.collection, "indexes": specs };
-        self.primary()
-            .run_again(&what, &namespace.database, command, Patience::Endless)
-            .await
-            .map(|_| ())
+        self.primary().run_again(&what, &namespace.database, command, Patience::Endless).await.map(|_| ())
     }
 }
 
@@ -82,9 +75,6 @@ mod tests {
             to_build(&spec, true),
             doc! { "v": 2, "name": "a_1", "key": { "a": 1 }, "hidden": true, "collation": { "locale": "simple" } }
         );
-        assert_eq!(
-            to_build(&spec, false),
-            doc! { "v": 2, "name": "a_1", "key": { "a": 1 }, "hidden": true }
-        );
+        assert_eq!(to_build(&spec, false), doc! { "v": 2, "name": "a_1", "key": { "a": 1 }, "hidden": true });
     }
 }

@@ -109,19 +109,13 @@ impl Connection {
         };
         let reply = self.primary().run_again(&what, "admin", command, Patience::Short).await?;
         match reply.get_document("value") {
-            Ok(value) => Ok(Lease {
-                expires_millis: expires(value),
-                ..lease.clone()
-            }),
+            Ok(value) => Ok(Lease { expires_millis: expires(value), ..lease.clone() }),
             Err(_) => {
                 let reason = match self.lease(&lease.purpose).await {
                     Ok(Some(other)) => format!("{} has it now", other.holder),
                     _ => "its document is gone".to_owned(),
                 };
-                Err(MongoError::LeaseLost {
-                    purpose: lease.purpose.clone(),
-                    reason,
-                })
+                Err(MongoError::LeaseLost { purpose: lease.purpose.clone(), reason })
             }
         }
     }
@@ -165,10 +159,7 @@ impl Connection {
             "updates": [{ "q": { "_id": purpose }, "u": { "$set": { "expires": bson::DateTime::from_millis(0) } } }],
             "writeConcern": self.majority(),
         };
-        self.primary()
-            .run("expire a lease", "admin", raw("expire a lease", &command)?, Patience::Short)
-            .await
-            .map(|_| ())
+        self.primary().run("expire a lease", "admin", raw("expire a lease", &command)?, Patience::Short).await.map(|_| ())
     }
 }
 

@@ -46,13 +46,7 @@ impl Connection {
         from: OplogTime,
         through: OplogTime,
     ) -> impl Stream<Item = Result<Vec<RawDocumentBuf>, MongoError>> + Send + use<> {
-        let reader = Reader {
-            connection: self.clone(),
-            from,
-            through,
-            newest: None,
-            state: State::Fresh,
-        };
+        let reader = Reader { connection: self.clone(), from, through, newest: None, state: State::Fresh };
         stream::unfold(reader, |mut reader| async move {
             match reader.next().await {
                 Ok(Some(batch)) => Some((Ok(batch), reader)),
@@ -129,21 +123,14 @@ async fn open(connection: &Connection, from: OplogTime, through: OplogTime) -> R
 
 /// The entry the cursor stood at was discarded.
 async fn rolled_over(connection: &Connection, wanted: OplogTime) -> Result<MongoError, MongoError> {
-    Ok(MongoError::OplogRolledOver {
-        wanted,
-        oldest: connection.oplog_end(1).await?,
-    })
+    Ok(MongoError::OplogRolledOver { wanted, oldest: connection.oplog_end(1).await? })
 }
 
 /// The first entry is not the one asked for: either it never existed, or it and maybe others were discarded. The cursor stands
 /// already, so an oldest entry not later than `from` proves that nothing is missing.
 async fn refuse_if_rolled_over(connection: &Connection, from: OplogTime) -> Result<(), MongoError> {
     let oldest = connection.oplog_end(1).await?;
-    if oldest > from {
-        Err(MongoError::OplogRolledOver { wanted: from, oldest })
-    } else {
-        Ok(())
-    }
+    if oldest > from { Err(MongoError::OplogRolledOver { wanted: from, oldest }) } else { Ok(()) }
 }
 
 fn entry_time(entry: &RawDocument) -> Result<OplogTime, MongoError> {

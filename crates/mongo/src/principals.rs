@@ -26,10 +26,7 @@ pub struct Principals {
 /// Never shows credentials.
 impl std::fmt::Debug for Principals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Principals")
-            .field("users", &ids(&self.users))
-            .field("roles", &ids(&self.roles))
-            .finish()
+        f.debug_struct("Principals").field("users", &ids(&self.users)).field("roles", &ids(&self.roles)).finish()
     }
 }
 
@@ -81,18 +78,12 @@ impl Connection {
         let ours = self.own_principals().await?;
         let mut report = MergeReport::default();
         let mut allowed = |collection: &str, documents: &[RawDocumentBuf]| -> Vec<RawDocumentBuf> {
-            let (kept, written): (Vec<_>, Vec<_>) = documents
-                .iter()
-                .partition(|document| id(document).is_some_and(|id| ours.contains(&format!("{collection}/{id}"))));
-            report
-                .kept
-                .extend(kept.into_iter().filter_map(|document| id(document)).map(str::to_owned));
+            let (kept, written): (Vec<_>, Vec<_>) =
+                documents.iter().partition(|document| id(document).is_some_and(|id| ours.contains(&format!("{collection}/{id}"))));
+            report.kept.extend(kept.into_iter().filter_map(|document| id(document)).map(str::to_owned));
             written.into_iter().cloned().collect()
         };
-        let given = Principals {
-            roles: allowed("system.roles", &given.roles),
-            users: allowed("system.users", &given.users),
-        };
+        let given = Principals { roles: allowed("system.roles", &given.roles), users: allowed("system.users", &given.users) };
         // Roles first, so that no user ever holds a role that is not there.
         let direct = async {
             self.write_principals("system.roles", &given.roles).await?;
@@ -102,17 +93,9 @@ impl Connection {
         let count = async |collection: &str, ids: &[String]| -> Result<usize, MongoError> {
             let found = self
                 .primary()
-                .collect(
-                    "look for users and roles",
-                    "admin",
-                    doc! { "find": collection, "filter": there(ids), "projection": { "_id": 1 } },
-                )
+                .collect("look for users and roles", "admin", doc! { "find": collection, "filter": there(ids), "projection": { "_id": 1 } })
                 .await?;
-            Ok(found
-                .iter()
-                .filter_map(|found| id(found))
-                .filter(|id| !ours.contains(&format!("{collection}/{id}")))
-                .count())
+            Ok(found.iter().filter_map(|found| id(found)).filter(|id| !ours.contains(&format!("{collection}/{id}"))).count())
         };
         report.users_deleted = count("system.users", delete_users).await?;
         report.roles_deleted = count("system.roles", delete_roles).await?;
@@ -123,10 +106,8 @@ impl Connection {
         }
         report.users_written = given.users.len();
         report.roles_written = given.roles.len();
-        self.delete_principals("system.users", delete_users, &ours, &mut report.kept)
-            .await?;
-        self.delete_principals("system.roles", delete_roles, &ours, &mut report.kept)
-            .await?;
+        self.delete_principals("system.users", delete_users, &ours, &mut report.kept).await?;
+        self.delete_principals("system.roles", delete_roles, &ours, &mut report.kept).await?;
         report.kept.sort();
         report.kept.dedup();
         Ok(report)
@@ -146,10 +127,9 @@ impl Connection {
         let scratch_users = Namespace::new("admin", "oplogueScratchUsers");
         let scratch_roles = Namespace::new("admin", "oplogueScratchRoles");
         let merge = async {
-            for (scratch, collection, documents, deleted) in [
-                (&scratch_users, "system.users", &given.users, delete_users),
-                (&scratch_roles, "system.roles", &given.roles, delete_roles),
-            ] {
+            for (scratch, collection, documents, deleted) in
+                [(&scratch_users, "system.users", &given.users, delete_users), (&scratch_roles, "system.roles", &given.roles, delete_roles)]
+            {
                 let mut all = self.primary().collect(WHAT, "admin", doc! { "find": collection }).await?;
                 all.retain(|document| {
                     let Some(id) = id(document) else { return true };
@@ -187,9 +167,7 @@ impl Connection {
             update.append(cstr!("u"), document.clone());
             update.append(cstr!("upsert"), true);
             let command = rawdoc! { "update": collection, "updates": [update] };
-            self.primary()
-                .run(&format!("write `{id}` into admin.{collection}"), "admin", command, Patience::Short)
-                .await?;
+            self.primary().run(&format!("write `{id}` into admin.{collection}"), "admin", command, Patience::Short).await?;
         }
         Ok(())
     }
@@ -235,16 +213,11 @@ impl Connection {
     /// `system.users/database.name` of who is logged in, and `system.roles/…` of what they hold, also by inheritance.
     async fn own_principals(&self) -> Result<BTreeSet<String>, MongoError> {
         const WHAT: &str = "ask who is logged in";
-        let reply = self
-            .primary()
-            .run_again(WHAT, "admin", doc! { "connectionStatus": 1 }, Patience::Short)
-            .await?;
+        let reply = self.primary().run_again(WHAT, "admin", doc! { "connectionStatus": 1 }, Patience::Short).await?;
         let info = reply.get_document("authInfo").map_err(|error| MongoError::answer(WHAT, error))?;
         let mut ours = BTreeSet::new();
-        for (key, name, collection) in [
-            ("authenticatedUsers", "user", "system.users"),
-            ("authenticatedUserRoles", "role", "system.roles"),
-        ] {
+        for (key, name, collection) in [("authenticatedUsers", "user", "system.users"), ("authenticatedUserRoles", "role", "system.roles")]
+        {
             for entry in info.get_array(key).into_iter().flatten().filter_map(|entry| entry.as_document()) {
                 ours.extend(qualified(entry, name).map(|id| format!("{collection}/{id}")));
             }

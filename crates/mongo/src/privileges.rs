@@ -86,28 +86,12 @@ use Resource::{Buckets, Cluster, Collection};
 
 const BACKUP: [Need; 12] = [
     need(Cluster, &["listDatabases"], "list the databases"),
-    need(
-        Cluster,
-        &["replSetGetStatus", "replSetGetConfig", "getParameter"],
-        "know the members and their versions",
-    ),
+    need(Cluster, &["replSetGetStatus", "replSetGetConfig", "getParameter"], "know the members and their versions"),
     need(Cluster, &["appendOplogNote"], "keep the oplog of an idle replica set moving"),
     need(Cluster, &["useUUID"], "read collections whatever they are renamed to"),
-    need(
-        Collection("", ""),
-        &["find", "listCollections", "listIndexes", "collStats"],
-        "read the collections",
-    ),
-    need(
-        Collection("config", ""),
-        &["find", "listCollections", "listIndexes", "collStats"],
-        "read the state of a sharded cluster",
-    ),
-    need(
-        Collection("", "system.js"),
-        &["find", "listIndexes", "collStats"],
-        "read stored functions",
-    ),
+    need(Collection("", ""), &["find", "listCollections", "listIndexes", "collStats"], "read the collections"),
+    need(Collection("config", ""), &["find", "listCollections", "listIndexes", "collStats"], "read the state of a sharded cluster"),
+    need(Collection("", "system.js"), &["find", "listIndexes", "collStats"], "read stored functions"),
     need(Buckets, &["find", "listIndexes", "collStats"], "read time series"),
     need(Collection("local", "oplog.rs"), &["find"], "read the oplog"),
     need(Collection("config", "transactions"), &["find"], "know the open transactions"),
@@ -115,18 +99,10 @@ const BACKUP: [Need; 12] = [
     need(Collection("admin", "system.roles"), &["find"], "read the roles"),
 ];
 
-const LEASES: Need = need(
-    Collection("admin", "oplogueLeases"),
-    &["find", "insert", "update"],
-    "make sure that only one slicer works",
-);
+const LEASES: Need = need(Collection("admin", "oplogueLeases"), &["find", "insert", "update"], "make sure that only one slicer works");
 
 const RESTORE: [Need; 11] = [
-    need(
-        Cluster,
-        &["listDatabases", "replSetGetStatus", "replSetGetConfig", "getParameter"],
-        "know what lies on the target",
-    ),
+    need(Cluster, &["listDatabases", "replSetGetStatus", "replSetGetConfig", "getParameter"], "know what lies on the target"),
     need(Cluster, &["appendOplogNote"], "wait until all is on a majority"),
     need(Cluster, &["applyOps"], "apply operations of the oplog"),
     need(Cluster, &["useUUID", "forceUUID"], "give collections the UUIDs they had"),
@@ -149,43 +125,16 @@ const RESTORE: [Need; 11] = [
         ],
         "make the collections and apply operations to them",
     ),
-    need(
-        Collection("config", ""),
-        &["listCollections", "listIndexes", "collStats"],
-        "see what lies on the target",
-    ),
-    need(
-        Collection("", ""),
-        &["createUser", "createRole", "grantRole", "revokeRole", "dropUser", "dropRole"],
-        "restore users and roles",
-    ),
+    need(Collection("config", ""), &["listCollections", "listIndexes", "collStats"], "see what lies on the target"),
+    need(Collection("", ""), &["createUser", "createRole", "grantRole", "revokeRole", "dropUser", "dropRole"], "restore users and roles"),
     need(
         Collection("", "system.js"),
-        &[
-            "find",
-            "insert",
-            "update",
-            "remove",
-            "bypassDocumentValidation",
-            "createCollection",
-            "listIndexes",
-            "collStats",
-        ],
+        &["find", "insert", "update", "remove", "bypassDocumentValidation", "createCollection", "listIndexes", "collStats"],
         "restore stored functions",
     ),
     need(
         Buckets,
-        &[
-            "find",
-            "insert",
-            "update",
-            "remove",
-            "bypassDocumentValidation",
-            "createIndex",
-            "dropCollection",
-            "listIndexes",
-            "collStats",
-        ],
+        &["find", "insert", "update", "remove", "bypassDocumentValidation", "createIndex", "dropCollection", "listIndexes", "collStats"],
         "restore time series",
     ),
     need(Collection("admin", "system.users"), &["find"], "compare the users"),
@@ -200,43 +149,24 @@ impl Connection {
         let command = doc! { "connectionStatus": 1, "showPrivileges": true };
         let reply = primary.run_again(WHAT, "admin", command, Patience::Short).await?;
         let info = reply.get_document("authInfo").map_err(|error| MongoError::answer(WHAT, error))?;
-        let documents = |key: &str| {
-            info.get_array(key)
-                .into_iter()
-                .flatten()
-                .filter_map(|entry| entry.as_document().cloned())
-                .collect::<Vec<_>>()
-        };
+        let documents =
+            |key: &str| info.get_array(key).into_iter().flatten().filter_map(|entry| entry.as_document().cloned()).collect::<Vec<_>>();
         let user = documents("authenticatedUsers")
             .first()
             .and_then(|user| Some((user.get_str("user").ok()?.to_owned(), user.get_str("db").ok()?.to_owned())));
         if user.is_none() {
             // Nobody is logged in: either everybody may do everything, or nobody anything.
-            return match primary
-                .run_again(WHAT, "admin", doc! { "listDatabases": 1, "nameOnly": true }, Patience::Short)
-                .await
-            {
-                Ok(_) => Ok(PrivilegeReport {
-                    user: None,
-                    access_control: false,
-                    missing: Vec::new(),
-                    commands: Vec::new(),
-                }),
-                Err(MongoError::Unauthorized { .. }) => Ok(PrivilegeReport {
-                    user: None,
-                    access_control: true,
-                    missing: missing(purpose, &[], true),
-                    commands: Vec::new(),
-                }),
+            return match primary.run_again(WHAT, "admin", doc! { "listDatabases": 1, "nameOnly": true }, Patience::Short).await {
+                Ok(_) => Ok(PrivilegeReport { user: None, access_control: false, missing: Vec::new(), commands: Vec::new() }),
+                Err(MongoError::Unauthorized { .. }) => {
+                    Ok(PrivilegeReport { user: None, access_control: true, missing: missing(purpose, &[], true), commands: Vec::new() })
+                }
                 Err(error) => Err(error),
             };
         }
         let recent = primary.server_version().await?.major >= 5;
         let missing = missing(purpose, &documents("authenticatedUserPrivileges"), recent);
-        let commands = user
-            .as_ref()
-            .filter(|_| !missing.is_empty())
-            .map(|(name, database)| commands(purpose, &missing, name, database));
+        let commands = user.as_ref().filter(|_| !missing.is_empty()).map(|(name, database)| commands(purpose, &missing, name, database));
         Ok(PrivilegeReport {
             user: user.map(|(name, database)| format!("{name}@{database}")),
             access_control: true,
@@ -258,11 +188,7 @@ fn missing(purpose: Purpose, granted: &[Document], recent: bool) -> Vec<Missing>
         .filter_map(|need| {
             let lacks = |action: &&&str| !granted.iter().any(|privilege| grants(privilege, need.resource, action));
             let actions: Vec<&'static str> = need.actions.iter().filter(lacks).copied().collect();
-            (!actions.is_empty()).then_some(Missing {
-                resource: need.resource,
-                actions,
-                reason: need.reason,
-            })
+            (!actions.is_empty()).then_some(Missing { resource: need.resource, actions, reason: need.reason })
         })
         .collect()
 }
@@ -324,10 +250,7 @@ fn commands(purpose: Purpose, missing: &[Missing], user: &str, database: &str) -
         .collect();
     let role = purpose.role();
     vec![
-        format!(
-            "db.getSiblingDB(\"admin\").runCommand({{createRole: \"{role}\", privileges: [{}], roles: []}})",
-            privileges.join(", ")
-        ),
+        format!("db.getSiblingDB(\"admin\").runCommand({{createRole: \"{role}\", privileges: [{}], roles: []}})", privileges.join(", ")),
         format!(
             "db.getSiblingDB({}).runCommand({{grantRolesToUser: {}, roles: [{{role: \"{role}\", db: \"admin\"}}]}})",
             quoted(database),
@@ -349,27 +272,11 @@ mod tests {
         let find = |resource: Document| privilege(resource, &["find"]);
         for (granted, wanted, fits) in [
             (find(doc! { "db": "", "collection": "" }), Collection("", ""), true),
-            (
-                find(doc! { "db": "", "collection": "" }),
-                Collection("admin", "oplogueLeases"),
-                true,
-            ),
-            (
-                find(doc! { "db": "", "collection": "" }),
-                Collection("admin", "system.users"),
-                false,
-            ),
+            (find(doc! { "db": "", "collection": "" }), Collection("admin", "oplogueLeases"), true),
+            (find(doc! { "db": "", "collection": "" }), Collection("admin", "system.users"), false),
             (find(doc! { "db": "", "collection": "" }), Collection("local", "oplog.rs"), false),
-            (
-                find(doc! { "db": "local", "collection": "" }),
-                Collection("local", "oplog.rs"),
-                true,
-            ),
-            (
-                find(doc! { "db": "", "collection": "system.js" }),
-                Collection("", "system.js"),
-                true,
-            ),
+            (find(doc! { "db": "local", "collection": "" }), Collection("local", "oplog.rs"), true),
+            (find(doc! { "db": "", "collection": "system.js" }), Collection("", "system.js"), true),
             (find(doc! { "db": "shop", "collection": "" }), Collection("", ""), false),
             (find(doc! { "cluster": true }), Cluster, true),
             (find(doc! { "anyResource": true }), Cluster, true),
@@ -387,21 +294,9 @@ mod tests {
         assert!(missing(Purpose::Backup, &granted, true).is_empty());
         assert!(missing(Purpose::Restore, &granted, true).is_empty());
         let lacking = [
-            Missing {
-                resource: Cluster,
-                actions: vec!["useUUID"],
-                reason: "",
-            },
-            Missing {
-                resource: Collection("", "system.js"),
-                actions: vec!["find"],
-                reason: "",
-            },
-            Missing {
-                resource: Cluster,
-                actions: vec!["forceUUID"],
-                reason: "",
-            },
+            Missing { resource: Cluster, actions: vec!["useUUID"], reason: "" },
+            Missing { resource: Collection("", "system.js"), actions: vec!["find"], reason: "" },
+            Missing { resource: Cluster, actions: vec!["forceUUID"], reason: "" },
         ];
         assert_eq!(
             commands(Purpose::Restore, &lacking, "a\"b", "shop"),

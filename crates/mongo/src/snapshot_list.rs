@@ -95,9 +95,7 @@ impl Connection {
 
     async fn databases(&self, selection: &NamespaceSelection) -> Result<Vec<String>, MongoError> {
         const WHAT: &str = "list the databases";
-        let reply = self
-            .run_again(WHAT, "admin", doc! { "listDatabases": 1, "nameOnly": true }, Patience::Batch)
-            .await?;
+        let reply = self.run_again(WHAT, "admin", doc! { "listDatabases": 1, "nameOnly": true }, Patience::Batch).await?;
         let databases = reply.get_array("databases").map_err(|error| MongoError::answer(WHAT, error))?;
         let names = databases.iter().filter_map(|database| database.as_document()?.get_str("name").ok());
         let selected = |name: &str| match selection {
@@ -112,31 +110,19 @@ impl Connection {
 
     async fn entries(&self, database: &str, filter: Document) -> Result<Vec<Entry>, MongoError> {
         const WHAT: &str = "list the collections";
-        let found = self
-            .collect(WHAT, database, doc! { "listCollections": 1, "filter": filter })
-            .await?;
+        let found = self.collect(WHAT, database, doc! { "listCollections": 1, "filter": filter }).await?;
         found
             .iter()
             .map(|entry| {
                 let mut entry = decoded(WHAT, entry)?;
-                let text = |key: &str| {
-                    entry
-                        .get_str(key)
-                        .map(str::to_owned)
-                        .map_err(|error| MongoError::answer(WHAT, error))
-                };
+                let text = |key: &str| entry.get_str(key).map(str::to_owned).map_err(|error| MongoError::answer(WHAT, error));
                 let (name, kind) = (text("name")?, entry.get_str("type").unwrap_or("collection").to_owned());
                 let uuid = entry.get_document("info").ok().and_then(|info| uuid_of(info.get("uuid")));
                 let options = match entry.remove("options") {
                     Some(bson::Bson::Document(options)) => options,
                     _ => Document::new(),
                 };
-                Ok(Entry {
-                    namespace: Namespace::new(database, name),
-                    kind,
-                    options,
-                    uuid,
-                })
+                Ok(Entry { namespace: Namespace::new(database, name), kind, options, uuid })
             })
             .collect()
     }
@@ -144,12 +130,7 @@ impl Connection {
     /// The name of the collection with this UUID in this database, if it is still there.
     pub(crate) async fn name_of(&self, database: &str, uuid: [u8; 16]) -> Result<Option<Namespace>, MongoError> {
         // Not every version lets a filter look into `info`.
-        Ok(self
-            .entries(database, doc! {})
-            .await?
-            .into_iter()
-            .find(|entry| entry.uuid == Some(uuid))
-            .map(|entry| entry.namespace))
+        Ok(self.entries(database, doc! {}).await?.into_iter().find(|entry| entry.uuid == Some(uuid)).map(|entry| entry.namespace))
     }
 
     /// The UUID of the collection with this name, if there is one.
@@ -162,18 +143,9 @@ impl Connection {
     async fn describe(&self, candidate: Candidate) -> Result<Option<ListedCollection>, MongoError> {
         let Candidate { mut spec, mut data } = candidate;
         if spec.kind == CollectionKind::View {
-            return Ok(Some(ListedCollection {
-                spec,
-                logical_indexes: Vec::new(),
-                documents: 0,
-                bytes: 0,
-            }));
+            return Ok(Some(ListedCollection { spec, logical_indexes: Vec::new(), documents: 0, bytes: 0 }));
         }
-        let uuid = if spec.kind == CollectionKind::TimeSeries {
-            spec.buckets_uuid
-        } else {
-            spec.uuid
-        };
+        let uuid = if spec.kind == CollectionKind::TimeSeries { spec.buckets_uuid } else { spec.uuid };
         for _ in 0..RENAMES_MAX {
             match self.describe_at(&data).await {
                 Ok((indexes, stats)) => {
@@ -211,19 +183,14 @@ impl Connection {
         // In this order an index that is finished in between is listed, and one that is begun in between is not.
         let mut indexes = self.indexes(data).await?;
         let command = doc! { "collStats": &data.collection };
-        let stats = match self
-            .run_again("read a collection's counters", &data.database, command, Patience::Batch)
-            .await
-        {
+        let stats = match self.run_again("read a collection's counters", &data.database, command, Patience::Batch).await {
             Ok(stats) => stats,
             // Counters are for progress only.
             Err(MongoError::Unauthorized { .. }) => Document::new(),
             Err(error) => return Err(error),
         };
-        let building: Vec<&str> = stats
-            .get_array("indexBuilds")
-            .map(|names| names.iter().filter_map(|name| name.as_str()).collect())
-            .unwrap_or_default();
+        let building: Vec<&str> =
+            stats.get_array("indexBuilds").map(|names| names.iter().filter_map(|name| name.as_str()).collect()).unwrap_or_default();
         indexes.retain(|index| index.get_str("name").is_ok_and(|name| !building.contains(&name)));
         Ok((indexes, stats))
     }
@@ -231,9 +198,7 @@ impl Connection {
     /// `listIndexes`, without `ns`.
     pub(crate) async fn indexes(&self, namespace: &Namespace) -> Result<Vec<Document>, MongoError> {
         const WHAT: &str = "list the indexes of a collection";
-        let found = self
-            .collect(WHAT, &namespace.database, doc! { "listIndexes": &namespace.collection })
-            .await?;
+        let found = self.collect(WHAT, &namespace.database, doc! { "listIndexes": &namespace.collection }).await?;
         found
             .iter()
             .map(|index| {
@@ -272,18 +237,12 @@ fn wanted(entries: Vec<Entry>, selection: &NamespaceSelection) -> Vec<Candidate>
         }
         let data = entry.namespace.clone();
         candidates.push(match entry.kind.as_str() {
-            "view" => Candidate {
-                spec: spec(entry.namespace, CollectionKind::View, entry.options),
-                data,
-            },
+            "view" => Candidate { spec: spec(entry.namespace, CollectionKind::View, entry.options), data },
             "timeseries" => {
                 let bucket = buckets.remove(&entry.namespace);
                 let mut spec = spec(entry.namespace, CollectionKind::TimeSeries, entry.options);
                 spec.buckets_uuid = bucket.and_then(|bucket| bucket.uuid);
-                Candidate {
-                    spec,
-                    data: data.buckets(),
-                }
+                Candidate { spec, data: data.buckets() }
             }
             _ => {
                 let mut spec = spec(entry.namespace, CollectionKind::Collection, entry.options);
@@ -300,10 +259,7 @@ fn wanted(entries: Vec<Entry>, selection: &NamespaceSelection) -> Vec<Candidate>
             options.remove("clusteredIndex");
             let mut spec = spec(logical, CollectionKind::TimeSeries, options);
             spec.buckets_uuid = bucket.uuid;
-            candidates.push(Candidate {
-                spec,
-                data: bucket.namespace,
-            });
+            candidates.push(Candidate { spec, data: bucket.namespace });
         }
     }
     candidates
@@ -367,11 +323,8 @@ mod tests {
 
     #[test]
     fn a_time_series_and_its_buckets_are_one() {
-        let entries = vec![
-            entry("a.t", "timeseries"),
-            entry("a.system.buckets.t", "collection"),
-            entry("a.system.buckets.alone", "collection"),
-        ];
+        let entries =
+            vec![entry("a.t", "timeseries"), entry("a.system.buckets.t", "collection"), entry("a.system.buckets.alone", "collection")];
         let candidates = wanted(entries, &NamespaceSelection::Everything);
         let names: Vec<String> = candidates.iter().map(|candidate| candidate.spec.namespace.to_string()).collect();
         assert_eq!(names, ["a.t", "a.alone"]);

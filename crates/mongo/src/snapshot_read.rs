@@ -160,10 +160,7 @@ impl Reader {
         }
         let Some(cursor) = self.cursor.as_mut() else { return Ok(None) };
         while let Some(batch) = self.connection.next_batch(WHAT, cursor).await? {
-            let mut documents = DocumentBatch {
-                bytes: Vec::with_capacity(batch.bytes()),
-                ..DocumentBatch::default()
-            };
+            let mut documents = DocumentBatch { bytes: Vec::with_capacity(batch.bytes()), ..DocumentBatch::default() };
             batch.each(WHAT, |document| documents.push(document))?;
             if documents.documents > 0 {
                 return Ok(Some(ReadEvent::Batch(documents)));
@@ -236,8 +233,6 @@ impl Reader {
             }
         }
         self.at_max_key = false;
-        Ok(Some(ReadEvent::Restarted {
-            namespace: self.namespace.clone(),
-        }))
+        Ok(Some(ReadEvent::Restarted { namespace: self.namespace.clone() }))
     }
 }

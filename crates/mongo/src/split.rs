@@ -48,11 +48,7 @@ impl Connection {
     pub async fn split(&self, collection: &ListedCollection, parts: usize) -> Result<Vec<IdRange>, MongoError> {
         const WHAT: &str = "sample a collection";
         let whole = vec![IdRange::default()];
-        let has_id_index = collection
-            .spec
-            .indexes
-            .iter()
-            .any(|index| index.get_str("name").is_ok_and(|value| value == "_id_"));
+        let has_id_index = collection.spec.indexes.iter().any(|index| index.get_str("name").is_ok_and(|value| value == "_id_"));
         let samples = parts.saturating_mul(SAMPLES_PER_PART);
         if parts < 2
             || collection.spec.kind != CollectionKind::Collection
@@ -76,10 +72,7 @@ impl Connection {
             Err(MongoError::Server { .. }) => return Ok(whole),
             Err(error) => return Err(error),
         };
-        let ids: Vec<RawBson> = found
-            .iter()
-            .filter_map(|sample| sample.get("_id").ok().flatten().map(Into::into))
-            .collect();
+        let ids: Vec<RawBson> = found.iter().filter_map(|sample| sample.get("_id").ok().flatten().map(Into::into)).collect();
         Ok(ranges(&ids, parts))
     }
 }
@@ -95,10 +88,7 @@ fn ranges(ids: &[RawBson], parts: usize) -> Vec<IdRange> {
         if min.as_ref() == Some(bound) {
             continue;
         }
-        ranges.push(IdRange {
-            min,
-            max: Some(bound.clone()),
-        });
+        ranges.push(IdRange { min, max: Some(bound.clone()) });
         min = Some(bound.clone());
     }
     ranges.push(IdRange { min, max: None });
@@ -118,13 +108,7 @@ mod tests {
         for pair in cut.windows(2) {
             assert_eq!(pair[0].max, pair[1].min);
         }
-        assert_eq!(
-            cut[1],
-            IdRange {
-                min: Some(RawBson::Int32(25)),
-                max: Some(RawBson::Int32(50))
-            }
-        );
+        assert_eq!(cut[1], IdRange { min: Some(RawBson::Int32(25)), max: Some(RawBson::Int32(50)) });
     }
 
     #[test]

@@ -12,14 +12,7 @@ use crate::error::MongoError;
 use crate::snapshot_list::ListedCollection;
 
 /// Options a `create` from another version may no longer accept, and that mean nothing any more.
-const OBSOLETE_OPTIONS: [&str; 6] = [
-    "autoIndexId",
-    "recordIdsReplicated",
-    "usePowerOf2Sizes",
-    "noPadding",
-    "flags",
-    "temp",
-];
+const OBSOLETE_OPTIONS: [&str; 6] = ["autoIndexId", "recordIdsReplicated", "usePowerOf2Sizes", "noPadding", "flags", "temp"];
 
 impl Connection {
     /// What lies on the target now: the same as [`Connection::list_collections`], asked of the primary.
@@ -37,10 +30,7 @@ impl Connection {
             // `system.*` cannot be dropped by everybody, but emptied.
             Err(error) if error.has_code(&[13, 20]) && namespace.collection.starts_with("system.") => {
                 let command = doc! { "delete": &namespace.collection, "deletes": [{ "q": {}, "limit": 0 }] };
-                primary
-                    .run_again(&what, &namespace.database, command, Patience::Endless)
-                    .await
-                    .map(|_| ())
+                primary.run_again(&what, &namespace.database, command, Patience::Endless).await.map(|_| ())
             }
             result => result.map(|_| ()),
         }
@@ -64,10 +54,7 @@ impl Connection {
         let primary = self.primary();
         let create = create_command(namespace, options, id_index);
         let Some(uuid) = uuid else {
-            return primary
-                .run_again(&what, &namespace.database, create, Patience::Batch)
-                .await
-                .map(|_| ());
+            return primary.run_again(&what, &namespace.database, create, Patience::Batch).await.map(|_| ());
         };
         // applyOps renames an existing collection of that UUID, or of that name, out of the way instead of failing.
         if let Some(other) = primary.name_of(&namespace.database, uuid).await? {
@@ -93,10 +80,7 @@ impl Connection {
         let mut command = doc! { "create": &namespace.collection };
         for (key, value) in options {
             // What the server made of it for the buckets is not the user's to give.
-            if !matches!(
-                key.as_str(),
-                "validator" | "clusteredIndex" | "validationLevel" | "validationAction" | "viewOn" | "pipeline"
-            ) {
+            if !matches!(key.as_str(), "validator" | "clusteredIndex" | "validationLevel" | "validationAction" | "viewOn" | "pipeline") {
                 command.insert(key, value.clone());
             }
         }
@@ -106,10 +90,7 @@ impl Connection {
                 series.remove("bucketMaxSpanSeconds");
             }
         }
-        self.primary()
-            .run_again(&what, &namespace.database, command, Patience::Batch)
-            .await
-            .map(|_| ())
+        self.primary().run_again(&what, &namespace.database, command, Patience::Batch).await.map(|_| ())
     }
 
     /// Creates a view from its options: `viewOn`, `pipeline`, `collation`.
@@ -117,10 +98,7 @@ impl Connection {
         let what = format!("create the view `{namespace}`");
         let mut command = doc! { "create": &namespace.collection };
         command.extend(options.clone());
-        self.primary()
-            .run_again(&what, &namespace.database, command, Patience::Batch)
-            .await
-            .map(|_| ())
+        self.primary().run_again(&what, &namespace.database, command, Patience::Batch).await.map(|_| ())
     }
 
     /// Runs a DDL command of the replay: `collMod`, `emptycapped`, `convertToCapped` (which gives the collection a new UUID).
@@ -131,26 +109,14 @@ impl Connection {
         if name == "emptycapped" {
             // As a command of its own it is there for tests only.
             let operation = doc! { "op": "c", "ns": format!("{database}.$cmd"), "o": command.clone() };
-            return self
-                .primary()
-                .run_again(&what, "admin", doc! { "applyOps": [operation] }, Patience::Batch)
-                .await
-                .map(|_| ());
+            return self.primary().run_again(&what, "admin", doc! { "applyOps": [operation] }, Patience::Batch).await.map(|_| ());
         }
-        self.primary()
-            .run_again(&what, database, command.clone(), Patience::Batch)
-            .await
-            .map(|_| ())
+        self.primary().run_again(&what, database, command.clone(), Patience::Batch).await.map(|_| ())
     }
 }
 
 fn exists(what: &str, reason: String) -> MongoError {
-    MongoError::Server {
-        what: what.to_owned(),
-        code: 48,
-        name: "NamespaceExists".to_owned(),
-        reason,
-    }
+    MongoError::Server { what: what.to_owned(), code: 48, name: "NamespaceExists".to_owned(), reason }
 }
 
 fn create_command(namespace: &Namespace, options: &Document, id_index: Option<&Document>) -> Document {

@@ -50,8 +50,7 @@ impl Connection {
         const WHAT: &str = "read the time of the newest write";
         let reply = self.hello(WHAT).await?;
         let time = reply.get_document("lastWrite").ok().and_then(|last| oplog_time(last.get(field)));
-        time.filter(|time| *time > OplogTime::MIN)
-            .ok_or_else(|| MongoError::answer(WHAT, format!("`hello` has no lastWrite.{field} yet")))
+        time.filter(|time| *time > OplogTime::MIN).ok_or_else(|| MongoError::answer(WHAT, format!("`hello` has no lastWrite.{field} yet")))
     }
 
     /// Waits until the server asked knows everything up to `time` to be on a majority; returns its majority time then.
@@ -70,10 +69,7 @@ impl Connection {
         };
         tokio::time::timeout(limit, waiting).await.unwrap_or_else(|_| {
             let reason = format!("the majority did not reach {time} within {} s", limit.as_secs_f32());
-            Err(MongoError::NoMajority {
-                what: "wait for the majority".to_owned(),
-                reason,
-            })
+            Err(MongoError::NoMajority { what: "wait for the majority".to_owned(), reason })
         })
     }
 
@@ -87,10 +83,7 @@ impl Connection {
 
     /// The first and the last entry of the oplog of the server asked.
     pub async fn oplog_window(&self) -> Result<OplogWindow, MongoError> {
-        Ok(OplogWindow {
-            oldest: self.oplog_end(1).await?,
-            newest: self.oplog_end(-1).await?,
-        })
+        Ok(OplogWindow { oldest: self.oplog_end(1).await?, newest: self.oplog_end(-1).await? })
     }
 
     pub(crate) async fn oplog_end(&self, direction: i32) -> Result<OplogTime, MongoError> {
@@ -145,17 +138,10 @@ impl Connection {
         let before = SystemTime::now();
         let reply = self.hello(WHAT).await?;
         let round_trip = before.elapsed().unwrap_or_default();
-        let server = reply
-            .get_datetime("localTime")
-            .map_err(|error| MongoError::answer(WHAT, error))?
-            .timestamp_millis();
+        let server = reply.get_datetime("localTime").map_err(|error| MongoError::answer(WHAT, error))?.timestamp_millis();
         let middle = (before + round_trip / 2).duration_since(UNIX_EPOCH).unwrap_or_default();
         let ours = i64::try_from(middle.as_millis()).unwrap_or(i64::MAX);
-        Ok(ServerClock {
-            server_millis: server,
-            skew_millis: server - ours,
-            round_trip,
-        })
+        Ok(ServerClock { server_millis: server, skew_millis: server - ours, round_trip })
     }
 
     /// Writes a no-op with this text into the oplog, waits for a majority, and returns its time or a later one. Keeps an idle set's

@@ -42,22 +42,9 @@ impl Connection {
     /// # Errors
     /// [`MongoError::Unauthorized`] without the actions `replSetGetStatus` and `replSetGetConfig` (role `clusterMonitor`).
     pub async fn replica_set(&self) -> Result<ReplicaSet, MongoError> {
-        let status = self
-            .run_again(
-                "read the replica set's status",
-                "admin",
-                doc! { "replSetGetStatus": 1 },
-                Patience::Short,
-            )
-            .await?;
-        let config = self
-            .run_again(
-                "read the replica set's configuration",
-                "admin",
-                doc! { "replSetGetConfig": 1 },
-                Patience::Short,
-            )
-            .await?;
+        let status = self.run_again("read the replica set's status", "admin", doc! { "replSetGetStatus": 1 }, Patience::Short).await?;
+        let config =
+            self.run_again("read the replica set's configuration", "admin", doc! { "replSetGetConfig": 1 }, Patience::Short).await?;
         read(&status, &config)
     }
 }
@@ -67,10 +54,7 @@ fn read(status: &Document, config: &Document) -> Result<ReplicaSet, MongoError> 
     let config = config.get_document("config").map_err(|error| MongoError::answer(WHAT, error))?;
     let name = config.get_str("_id").map_err(|error| MongoError::answer(WHAT, error))?;
     let documents = |document: &Document, key: &str| -> Vec<Document> {
-        document
-            .get_array(key)
-            .map(|list| list.iter().filter_map(|item| item.as_document().cloned()).collect())
-            .unwrap_or_default()
+        document.get_array(key).map(|list| list.iter().filter_map(|item| item.as_document().cloned()).collect()).unwrap_or_default()
     };
     let states = documents(status, "members");
     let configured = documents(config, "members");
@@ -83,11 +67,7 @@ fn read(status: &Document, config: &Document) -> Result<ReplicaSet, MongoError> 
         })
         .collect();
     let named = |wanted: &dyn Fn(&Document) -> bool| {
-        states
-            .iter()
-            .find(|state| wanted(state))
-            .and_then(|state| state.get_str("name").ok())
-            .map(str::to_owned)
+        states.iter().find(|state| wanted(state)).and_then(|state| state.get_str("name").ok()).map(str::to_owned)
     };
     Ok(ReplicaSet {
         name: name.parse().map_err(|error| MongoError::answer(WHAT, error))?,
@@ -111,23 +91,15 @@ fn read_member(host: String, config: &Document, state: Option<&Document>) -> Mem
         None => MemberRole::Other("UNKNOWN".to_owned()),
     };
     // 5.0 renamed the field.
-    let delay = number(config, "secondaryDelaySecs")
-        .or_else(|| number(config, "slaveDelay"))
-        .unwrap_or(0);
+    let delay = number(config, "secondaryDelaySecs").or_else(|| number(config, "slaveDelay")).unwrap_or(0);
     MemberState {
         host,
-        role: if config.get_bool("arbiterOnly").unwrap_or(false) {
-            MemberRole::Arbiter
-        } else {
-            role
-        },
+        role: if config.get_bool("arbiterOnly").unwrap_or(false) { MemberRole::Arbiter } else { role },
         hidden: config.get_bool("hidden").unwrap_or(false),
         delay_seconds: u64::try_from(delay).unwrap_or(0),
         // The member asked has no opinion on its own health; it answered.
         healthy: state.is_some_and(|state| number(state, "health").unwrap_or(1) == 1),
-        applied: state
-            .and_then(|state| oplog_time(state.get("optime")))
-            .filter(|time| *time > OplogTime::MIN),
+        applied: state.and_then(|state| oplog_time(state.get("optime"))).filter(|time| *time > OplogTime::MIN),
     }
 }
 
@@ -154,30 +126,15 @@ mod tests {
             { "host": "d:1", "arbiterOnly": true }, { "host": "e:1" },
         ] } };
         let set = read(&status, &config).expect("the test's answers are whole");
-        assert_eq!(
-            (set.primary.as_deref(), set.asked.as_deref(), set.voting_members),
-            (Some("a:1"), Some("a:1"), 3)
-        );
+        assert_eq!((set.primary.as_deref(), set.asked.as_deref(), set.voting_members), (Some("a:1"), Some("a:1"), 3));
         let roles: Vec<_> = set.members.iter().map(|member| member.role.clone()).collect();
         let other = |name: &str| MemberRole::Other(name.to_owned());
         assert_eq!(
             roles,
-            [
-                MemberRole::Primary,
-                MemberRole::Secondary,
-                other("(not reachable/healthy)"),
-                MemberRole::Arbiter,
-                other("UNKNOWN")
-            ]
+            [MemberRole::Primary, MemberRole::Secondary, other("(not reachable/healthy)"), MemberRole::Arbiter, other("UNKNOWN")]
         );
-        assert_eq!(
-            set.members.iter().map(|member| member.healthy).collect::<Vec<_>>(),
-            [true, true, false, true, false]
-        );
-        assert_eq!(
-            set.members.iter().map(|member| member.delay_seconds).collect::<Vec<_>>(),
-            [0, 5, 3, 0, 0]
-        );
+        assert_eq!(set.members.iter().map(|member| member.healthy).collect::<Vec<_>>(), [true, true, false, true, false]);
+        assert_eq!(set.members.iter().map(|member| member.delay_seconds).collect::<Vec<_>>(), [0, 5, 3, 0, 0]);
         assert_eq!(set.lag_seconds(&set.members[1]), Some(2));
         assert_eq!(set.members[2].applied, None, "a member that is down reports time zero");
     }

@@ -56,10 +56,7 @@ mod tests {
             ("mongodb://u:p@h:1,i:2/db?w=1", "mongodb://u:****@h:1,i:2/db?w=1"),
             ("mongodb://u@h:1", "mongodb://u@h:1"),
             ("mongodb+srv://u:a/b@c@h", "mongodb+srv://u:****@h"),
-            (
-                "mongodb://u:p@h/?tlsCertificateKeyFilePassword=x&a=b",
-                "mongodb://u:****@h/?tlsCertificateKeyFilePassword=****&a=b",
-            ),
+            ("mongodb://u:p@h/?tlsCertificateKeyFilePassword=x&a=b", "mongodb://u:****@h/?tlsCertificateKeyFilePassword=****&a=b"),
             ("nonsense", "nonsense"),
             ("u:p@h", "u:p@h"),
         ] {

@@ -40,11 +40,7 @@ impl FromStr for ServerVersion {
             None if missing.is_some() => Ok(missing.unwrap_or_default()),
             _ => Err(format!("`{text}` is not a MongoDB version")),
         };
-        Ok(Self {
-            major: next(None)?,
-            minor: next(None)?,
-            patch: next(Some(0))?,
-        })
+        Ok(Self { major: next(None)?, minor: next(None)?, patch: next(Some(0))? })
     }
 }
 
@@ -98,13 +94,8 @@ impl Connection {
         const WHAT: &str = "read the feature compatibility version";
         let command = doc! { "getParameter": 1, "featureCompatibilityVersion": 1 };
         let reply = self.run_again(WHAT, "admin", command, Patience::Short).await?;
-        let fcv = reply
-            .get_document("featureCompatibilityVersion")
-            .and_then(|fcv| fcv.get_str("version"));
-        Ok(Versions {
-            server,
-            fcv: fcv.map_err(|error| MongoError::answer(WHAT, error))?.to_owned(),
-        })
+        let fcv = reply.get_document("featureCompatibilityVersion").and_then(|fcv| fcv.get_str("version"));
+        Ok(Versions { server, fcv: fcv.map_err(|error| MongoError::answer(WHAT, error))?.to_owned() })
     }
 
     /// Version of the server asked; needs no privilege.
@@ -133,10 +124,7 @@ mod tests {
 
     #[test]
     fn an_old_fcv_takes_abilities_away() {
-        let versions = |server: &str, fcv: &str| Versions {
-            server: server.parse().expect("a version of the test"),
-            fcv: fcv.to_owned(),
-        };
+        let versions = |server: &str, fcv: &str| Versions { server: server.parse().expect("a version of the test"), fcv: fcv.to_owned() };
         assert!(versions("6.0.5", "6.0").abilities().prepare_unique);
         let old = versions("6.0.5", "5.0").abilities();
         assert!(!old.clustered_collections && old.time_series && old.delta_updates);

@@ -13,16 +13,9 @@ use crate::route::Step;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Batch {
     /// Operations for one `applyOps`, in order, never empty. `through` is the time of the last of them.
-    Writes {
-        operations: Vec<RawDocumentBuf>,
-        through: OplogTime,
-    },
+    Writes { operations: Vec<RawDocumentBuf>, through: OplogTime },
     /// A command by itself.
-    Command {
-        database: String,
-        command: Document,
-        time: OplogTime,
-    },
+    Command { database: String, command: Document, time: OplogTime },
 }
 
 /// Groups steps into batches of at most `ops_max` operations and `bytes_max` bytes. A single operation larger than that is a batch.
@@ -82,10 +75,7 @@ impl Batcher {
         self.bytes = 0;
         self.newest_from = 0;
         let operations = std::mem::take(&mut self.operations);
-        (!operations.is_empty()).then_some(Batch::Writes {
-            operations,
-            through: self.newest,
-        })
+        (!operations.is_empty()).then_some(Batch::Writes { operations, through: self.newest })
     }
 
     /// Everything before the newest time; or everything, when there is nothing else.
@@ -104,9 +94,6 @@ impl Batcher {
         let operations = std::mem::replace(&mut self.operations, newest);
         self.bytes = self.operations.iter().map(|operation| operation.as_bytes().len()).sum();
         self.newest_from = 0;
-        Some(Batch::Writes {
-            operations,
-            through: self.before,
-        })
+        Some(Batch::Writes { operations, through: self.before })
     }
 }

@@ -68,9 +68,7 @@ impl<'a> Entry<'a> {
                 ("txnNumber", value) => txn_number = Some(integer(value).ok_or_else(|| wrong("txnNumber"))?),
                 ("prevOpTime", value) => previous = optime(value).ok_or_else(|| wrong("prevOpTime"))?,
                 ("multiOpType", value) => {
-                    multi_op_type = integer(value)
-                        .and_then(|n| i32::try_from(n).ok())
-                        .ok_or_else(|| wrong("multiOpType"))?;
+                    multi_op_type = integer(value).and_then(|n| i32::try_from(n).ok()).ok_or_else(|| wrong("multiOpType"))?;
                 }
                 (field @ ("op" | "ns" | "o" | "o2" | "b" | "lsid"), _) => return Err(wrong(field)),
                 _ => {}

@@ -10,12 +10,7 @@ pub enum OplogError {
 
     /// The entry is understood, and nothing we could do on the target would be the same.
     #[error("the oplog entry at {time:?} (`{operation}` on {namespace}) cannot be restored: {reason}; choose a moment before it")]
-    Refused {
-        time: OplogTime,
-        namespace: Namespace,
-        operation: String,
-        reason: String,
-    },
+    Refused { time: OplogTime, namespace: Namespace, operation: String, reason: String },
 
     /// Slices were not read in order. Going on would restore wrong data (PBM's bug W1).
     #[error("the oplog entry at {time:?} came after the one at {previous:?}; slices must be read in the order of their times")]
@@ -31,10 +26,7 @@ pub enum OplogError {
 
 impl OplogError {
     pub(crate) fn malformed(time: impl Into<Option<OplogTime>>, what: impl Into<String>) -> Self {
-        Self::Malformed {
-            time: time.into(),
-            what: what.into(),
-        }
+        Self::Malformed { time: time.into(), what: what.into() }
     }
 
     /// The moment of the entry it is about, when that much could be read.

@@ -82,8 +82,7 @@ impl Operation {
 }
 
 fn parse_namespace(text: &str, entry: &Entry<'_>) -> Result<Namespace, OplogError> {
-    text.parse()
-        .map_err(|_| OplogError::malformed(entry.time, format!("`{text}` is not a namespace")))
+    text.parse().map_err(|_| OplogError::malformed(entry.time, format!("`{text}` is not a namespace")))
 }
 
 fn command_namespace(entry: &Entry<'_>) -> Result<Namespace, OplogError> {

@@ -107,15 +107,6 @@ pub(crate) fn outcome(lineage: &Lineage) -> Outcome {
     collections.sort_by(|a, b| (&a.namespace, a.id).cmp(&(&b.namespace, b.id)));
     let mut strangers: Vec<_> = parts.strangers.values().cloned().collect();
     strangers.sort_by(|a, b| (&a.namespace, a.first_seen).cmp(&(&b.namespace, b.first_seen)));
-    let views = parts.views.iter().map(|(namespace, options)| View {
-        namespace: namespace.clone(),
-        options: options.clone(),
-    });
-    Outcome {
-        collections,
-        views: views.collect(),
-        departed: parts.departed.clone(),
-        strangers,
-        skipped: parts.skipped.clone(),
-    }
+    let views = parts.views.iter().map(|(namespace, options)| View { namespace: namespace.clone(), options: options.clone() });
+    Outcome { collections, views: views.collect(), departed: parts.departed.clone(), strangers, skipped: parts.skipped.clone() }
 }

@@ -59,18 +59,11 @@ impl Router {
                 CollectionKind::TimeSeries => selected.target.buckets(),
                 _ => selected.target.clone(),
             };
-            let target = Target {
-                physical,
-                logical: selected.target.clone(),
-                skip_inserts_through: selected.survivor.skip_inserts_through,
-            };
+            let target =
+                Target { physical, logical: selected.target.clone(), skip_inserts_through: selected.survivor.skip_inserts_through };
             (selected.survivor.id, target)
         });
-        Self {
-            targets: targets.collect(),
-            lineage,
-            principals,
-        }
+        Self { targets: targets.collect(), lineage, principals }
     }
 
     /// What to do for the next operation; `None` when it is not about anything that is restored, or is in the snapshot already.
@@ -97,10 +90,7 @@ impl Router {
                 .targets
                 .get(&id)
                 .and_then(|target| command(operation, ddl, target))
-                .map(|command| Step::Command {
-                    database: command.0,
-                    command: command.1,
-                })),
+                .map(|command| Step::Command { database: command.0, command: command.1 })),
             _ => Ok(None),
         }
     }
@@ -126,10 +116,7 @@ fn write(operation: &Operation, namespace: &Namespace) -> Result<RawDocumentBuf,
     append(&mut step, cstr!("o"), &operation.o);
     if operation.kind == Kind::Update {
         let Some(o2) = &operation.o2 else {
-            return Err(OplogError::malformed(
-                operation.time,
-                "an update does not say of which document: it has no `o2`",
-            ));
+            return Err(OplogError::malformed(operation.time, "an update does not say of which document: it has no `o2`"));
         };
         append(&mut step, cstr!("o2"), o2);
         if let Some(upsert) = operation.upsert {
@@ -151,9 +138,7 @@ fn command(operation: &Operation, ddl: &Ddl, target: &Target) -> Option<(String,
         Ddl::CollMod(arguments) => {
             let mut command = doc! { "collMod": name };
             // Indexes are built at the end, in their final state; a time series is created with its final granularity.
-            let kept = arguments
-                .iter()
-                .filter(|(argument, _)| !matches!(argument.as_str(), "index" | "timeseries"));
+            let kept = arguments.iter().filter(|(argument, _)| !matches!(argument.as_str(), "index" | "timeseries"));
             command.extend(kept.map(|(argument, value)| (argument.clone(), value.clone())));
             (command.len() > 1).then_some(command)?
         }

@@ -34,24 +34,15 @@ pub struct Rule {
 }
 
 const fn apply(name: &'static str) -> Rule {
-    Rule {
-        name,
-        verdict: Verdict::Apply,
-    }
+    Rule { name, verdict: Verdict::Apply }
 }
 
 const fn skip(name: &'static str, reason: &'static str) -> Rule {
-    Rule {
-        name,
-        verdict: Verdict::Skip(reason),
-    }
+    Rule { name, verdict: Verdict::Skip(reason) }
 }
 
 const fn refuse(name: &'static str, reason: &'static str) -> Rule {
-    Rule {
-        name,
-        verdict: Verdict::Refuse(reason),
-    }
+    Rule { name, verdict: Verdict::Refuse(reason) }
 }
 
 const GLOBAL_INDEX: &str = "it belongs to a global index, a feature MongoDB never released";
@@ -97,33 +88,15 @@ pub const COMMANDS: &[Rule] = &[
     skip("abortIndexBuild", "an index build that was given up leaves nothing"),
     skip("dbCheck", "it compares members and changes no documents"),
     // The shard's own copy of the sharding catalogue (7.0; 8.1+). A replica set that is no shard never writes it.
-    skip(
-        "modifyCollectionShardingIndexCatalog",
-        "it is a shard's copy of the sharding catalogue, which the cluster makes again",
-    ),
-    skip(
-        "createDatabaseMetadata",
-        "it is a shard's copy of the sharding catalogue, which the cluster makes again",
-    ),
-    skip(
-        "dropDatabaseMetadata",
-        "it is a shard's copy of the sharding catalogue, which the cluster makes again",
-    ),
-    skip(
-        "invalidateCollectionMetadata",
-        "it is a shard's copy of the sharding catalogue, which the cluster makes again",
-    ),
+    skip("modifyCollectionShardingIndexCatalog", "it is a shard's copy of the sharding catalogue, which the cluster makes again"),
+    skip("createDatabaseMetadata", "it is a shard's copy of the sharding catalogue, which the cluster makes again"),
+    skip("dropDatabaseMetadata", "it is a shard's copy of the sharding catalogue, which the cluster makes again"),
+    skip("invalidateCollectionMetadata", "it is a shard's copy of the sharding catalogue, which the cluster makes again"),
     refuse("importCollection", "it adds a collection from files that are not in the oplog"),
-    refuse(
-        "truncateRange",
-        "it removes documents by their storage position, which differs on the target",
-    ),
+    refuse("truncateRange", "it removes documents by their storage position, which differs on the target"),
     refuse("createGlobalIndex", GLOBAL_INDEX),
     refuse("dropGlobalIndex", GLOBAL_INDEX),
-    refuse(
-        "upgradeDowngradeViewlessTimeseries",
-        "it changes how time-series collections are stored, which came after MongoDB 8.0",
-    ),
+    refuse("upgradeDowngradeViewlessTimeseries", "it changes how time-series collections are stored, which came after MongoDB 8.0"),
     // `Transactions` resolves these. One that arrives here was not given to it.
     refuse("applyOps", "it must be unfolded before"),
     refuse("commitTransaction", "it must be resolved before"),
@@ -149,18 +122,9 @@ pub const COLL_MOD: &[Rule] = &[
     skip("usePowerOf2Sizes", OLD_STORAGE),
     skip("recordIdsReplicated", "it is about the positions of documents in storage"),
     skip("isTimeseriesNamespace", "it says how the name is meant"),
-    skip(
-        "timeseriesBucketingParametersHaveChanged",
-        "a hint for queries that the target finds out by itself",
-    ),
-    skip(
-        "removeLegacyTimeseriesBucketingParametersHaveChanged",
-        "a hint for queries that the target finds out by itself",
-    ),
-    skip(
-        "_removeLegacyTimeseriesBucketingParametersHaveChanged",
-        "a hint for queries that the target finds out by itself",
-    ),
+    skip("timeseriesBucketingParametersHaveChanged", "a hint for queries that the target finds out by itself"),
+    skip("removeLegacyTimeseriesBucketingParametersHaveChanged", "a hint for queries that the target finds out by itself"),
+    skip("_removeLegacyTimeseriesBucketingParametersHaveChanged", "a hint for queries that the target finds out by itself"),
     refuse("viewOn", "views change through system.views"),
     refuse("pipeline", "views change through system.views"),
 ];
@@ -187,10 +151,7 @@ pub(crate) const GENERIC_ARGUMENTS: &[&str] = &[
 ];
 
 fn lookup(table: &[Rule], name: &str, unknown: &'static str) -> Verdict {
-    table
-        .iter()
-        .find(|rule| rule.name == name)
-        .map_or(Verdict::Refuse(unknown), |rule| rule.verdict)
+    table.iter().find(|rule| rule.name == name).map_or(Verdict::Refuse(unknown), |rule| rule.verdict)
 }
 
 /// What is done with entries of this letter.
@@ -274,10 +235,7 @@ fn rename_meaning(operation: &Operation, from: Standing) -> Result<Meaning, Oplo
     match (from, namespaces::standing(to)) {
         (Standing::Ordinary, Standing::Ordinary) => Ok(Meaning::Ddl(ddl)),
         (Standing::Internal(reason), Standing::Internal(_)) => Ok(Meaning::Skip(reason)),
-        _ => Err(refusal(
-            operation,
-            "it renames a collection to or from a name that is the server's own",
-        )),
+        _ => Err(refusal(operation, "it renames a collection to or from a name that is the server's own")),
     }
 }
 

@@ -8,18 +8,8 @@ use bson::{Bson, Document};
 
 /// Of the options of the collection of buckets, those that users give to `create`.
 pub fn user_options(buckets: &Document) -> Document {
-    const OURS: &[&str] = &[
-        "timeseries",
-        "expireAfterSeconds",
-        "collation",
-        "storageEngine",
-        "indexOptionDefaults",
-    ];
-    buckets
-        .iter()
-        .filter(|(option, _)| OURS.contains(&option.as_str()))
-        .map(|(option, value)| (option.clone(), value.clone()))
-        .collect()
+    const OURS: &[&str] = &["timeseries", "expireAfterSeconds", "collation", "storageEngine", "indexOptionDefaults"];
+    buckets.iter().filter(|(option, _)| OURS.contains(&option.as_str())).map(|(option, value)| (option.clone(), value.clone())).collect()
 }
 
 /// Applies the `timeseries` argument of collMod to a collection's options.
@@ -54,11 +44,7 @@ pub fn modify(options: &mut Document, changes: &Document) {
 /// The users' form of all indexes of a snapshot, which may be in either form. The one on the buckets' `_id` is nobody's.
 pub fn user_indexes(indexes: Vec<Document>, options: &Document) -> Vec<Document> {
     let is_id = |index: &Document| index.get_document("key").is_ok_and(|key| key.len() == 1 && key.contains_key("_id"));
-    indexes
-        .into_iter()
-        .filter(|index| !is_id(index))
-        .map(|index| user_index(&index, options).unwrap_or(index))
-        .collect()
+    indexes.into_iter().filter(|index| !is_id(index)).map(|index| user_index(&index, options).unwrap_or(index)).collect()
 }
 
 /// The users' form of an index on buckets; `None` when it cannot be said so.

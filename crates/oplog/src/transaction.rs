@@ -71,10 +71,7 @@ impl Transactions {
     /// For the oplog that belongs to a snapshot, whose first entry is the one at `time`. That entry must be pushed too: it may begin a
     /// transaction. If it ends one whose beginning is older, the documents of the snapshot show that transaction already.
     pub fn beginning_at(time: OplogTime) -> Self {
-        Self {
-            shown_through: time,
-            ..Self::default()
-        }
+        Self { shown_through: time, ..Self::default() }
     }
 
     /// Takes the next entry and returns what became certain with it, in order: nothing for a no-op, a part of a transaction or an
@@ -87,10 +84,7 @@ impl Transactions {
                 return Ok(Vec::new());
             }
             Some(last) if entry.time < last => {
-                return Err(OplogError::OutOfOrder {
-                    previous: last,
-                    time: entry.time,
-                });
+                return Err(OplogError::OutOfOrder { previous: last, time: entry.time });
             }
             _ => {}
         }
@@ -103,11 +97,7 @@ impl Transactions {
     pub fn unfinished(&self) -> Vec<Unfinished> {
         let pending = self.sessions.values().chain(self.chains.values());
         let mut unfinished: Vec<_> = pending
-            .map(|pending| Unfinished {
-                began: pending.began,
-                operations: pending.operations,
-                prepared: pending.prepared,
-            })
+            .map(|pending| Unfinished { began: pending.began, operations: pending.operations, prepared: pending.prepared })
             .collect();
         unfinished.sort_by_key(|unfinished| unfinished.began);
         unfinished
@@ -159,10 +149,7 @@ impl Transactions {
         match (entry.multi_op_type, entry.session) {
             (0, Some(session)) => {
                 let key = session.lsid.as_bytes().to_vec();
-                let found = self
-                    .sessions
-                    .remove(&key)
-                    .filter(|pending| pending.txn_number == session.txn_number);
+                let found = self.sessions.remove(&key).filter(|pending| pending.txn_number == session.txn_number);
                 let mut pending = extend(found, entry, session.txn_number)?;
                 pending.prepared = entry.flag("prepare");
                 if partial || pending.prepared {
@@ -196,22 +183,12 @@ impl Transactions {
 
     fn commit_prepared(&mut self, entry: &Entry<'_>) -> Result<Vec<Operation>, OplogError> {
         let Some(session) = entry.session else {
-            return Err(OplogError::malformed(
-                entry.time,
-                "`commitTransaction` without `lsid` and `txnNumber`",
-            ));
+            return Err(OplogError::malformed(entry.time, "`commitTransaction` without `lsid` and `txnNumber`"));
         };
-        match self
-            .sessions
-            .remove(session.lsid.as_bytes())
-            .filter(|pending| pending.txn_number == session.txn_number)
-        {
+        match self.sessions.remove(session.lsid.as_bytes()).filter(|pending| pending.txn_number == session.txn_number) {
             Some(pending) => self.commit(pending, entry),
             None if entry.time <= self.shown_through => Ok(Vec::new()),
-            None => Err(OplogError::IncompleteTransaction {
-                time: entry.time,
-                what: "it is committed, and was never begun".to_owned(),
-            }),
+            None => Err(OplogError::IncompleteTransaction { time: entry.time, what: "it is committed, and was never begun".to_owned() }),
         }
     }
 
@@ -251,21 +228,14 @@ fn extend(found: Option<Pending>, entry: &Entry<'_>, txn_number: i64) -> Result<
     {
         pending.defect = Some(format!("its part at {previous:?} was not seen"));
     }
-    let operations = entry
-        .o
-        .get_array("applyOps")
-        .map_err(|error| OplogError::malformed(entry.time, error.to_string()))?;
+    let operations = entry.o.get_array("applyOps").map_err(|error| OplogError::malformed(entry.time, error.to_string()))?;
     pending.operations += operations.into_iter().count() as u64;
     pending.last = entry.time;
     if let Ok(Some(value)) = entry.o.get("count")
         && integer(value).is_some_and(|count| u64::try_from(count) != Ok(pending.operations))
         && pending.defect.is_none()
     {
-        pending.defect = Some(format!(
-            "it says it has {:?} operations, and {} were seen",
-            integer(value),
-            pending.operations
-        ));
+        pending.defect = Some(format!("it says it has {:?} operations, and {} were seen", integer(value), pending.operations));
     }
     pending.pieces.push(entry.o.to_owned());
     Ok(pending)
@@ -274,14 +244,9 @@ fn extend(found: Option<Pending>, entry: &Entry<'_>, txn_number: i64) -> Result<
 /// Appends the operations inside an `applyOps` command to `operations`.
 fn unfold(command: &RawDocument, time: OplogTime, depth: usize, operations: &mut Vec<Operation>) -> Result<(), OplogError> {
     if depth >= DEPTH_MAX {
-        return Err(OplogError::malformed(
-            time,
-            format!("`applyOps` is nested more than {DEPTH_MAX} times"),
-        ));
+        return Err(OplogError::malformed(time, format!("`applyOps` is nested more than {DEPTH_MAX} times")));
     }
-    let array = command
-        .get_array("applyOps")
-        .map_err(|error| OplogError::malformed(time, error.to_string()))?;
+    let array = command.get_array("applyOps").map_err(|error| OplogError::malformed(time, error.to_string()))?;
     for element in array {
         let RawBsonRef::Document(document) = element.map_err(|error| OplogError::malformed(time, error.to_string()))? else {
             return Err(OplogError::malformed(time, "`applyOps` holds something that is no operation"));

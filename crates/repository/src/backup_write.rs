@@ -130,11 +130,7 @@ impl Repository {
             }
         }
         match taken {
-            Some(example) => Err(RepositoryError::NameTaken {
-                name: name.clone(),
-                location: self.storage.location(),
-                example,
-            }),
+            Some(example) => Err(RepositoryError::NameTaken { name: name.clone(), location: self.storage.location(), example }),
             None => Ok(()),
         }
     }
@@ -145,32 +141,20 @@ impl Repository {
         self.refuse_taken_name(name).await?;
         let folder = claims_folder(name);
         let ours = format!("{folder}{token}");
-        self.storage
-            .put(&ours, Bytes::from_static(b"a backup of this name was begun\n"))
-            .await?;
+        self.storage.put(&ours, Bytes::from_static(b"a backup of this name was begun\n")).await?;
         let rival = self.storage.list(&folder).await?.into_iter().find(|claim| claim.name != ours);
         match rival {
             None => Ok(()),
             Some(rival) => {
                 self.storage.delete(&ours).await?;
-                Err(RepositoryError::NameTaken {
-                    name: name.clone(),
-                    location: self.storage.location(),
-                    example: rival.name,
-                })
+                Err(RepositoryError::NameTaken { name: name.clone(), location: self.storage.location(), example: rival.name })
             }
         }
     }
 
     /// Begins one replica set's part of a backup. Nothing is stored yet.
     pub fn begin_snapshot(&self, backup: BackupName, replica_set: ReplicaSetName, compression: Compression) -> SnapshotWriter {
-        SnapshotWriter {
-            repository: self.clone(),
-            backup,
-            replica_set,
-            compression,
-            objects: BTreeMap::new(),
-        }
+        SnapshotWriter { repository: self.clone(), backup, replica_set, compression, objects: BTreeMap::new() }
     }
 
     /// Makes the snapshots a backup: from here on it is listed. Also marks the folder as one that PBM can use.
@@ -198,19 +182,13 @@ impl Repository {
             written_by: Some(facts.written_by.clone()),
             started: facts.started,
             finished: facts.finished,
-            last_write: snapshots
-                .iter()
-                .map(|snapshot| snapshot.facts.oplog.through)
-                .max()
-                .unwrap_or_default(),
+            last_write: snapshots.iter().map(|snapshot| snapshot.facts.oplog.through).max().unwrap_or_default(),
             problem: None,
         };
         match self.storage.stat(layout::INIT).await {
             Ok(_) => {}
             Err(error) if error.is_not_found() => {
-                self.storage
-                    .put(layout::INIT, Bytes::from_static(layout::INIT_CONTENT.as_bytes()))
-                    .await?
+                self.storage.put(layout::INIT, Bytes::from_static(layout::INIT_CONTENT.as_bytes())).await?
             }
             Err(error) => return Err(error.into()),
         }
@@ -236,16 +214,9 @@ impl Repository {
         match place.strip_prefix("s3://") {
             Some(place) => {
                 let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-                StoreNote::S3 {
-                    bucket: bucket.to_owned(),
-                    prefix: prefix.to_owned(),
-                    region: String::new(),
-                    endpoint: String::new(),
-                }
+                StoreNote::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned(), region: String::new(), endpoint: String::new() }
             }
-            None => StoreNote::Filesystem {
-                path: place.trim_start_matches("file://").to_owned(),
-            },
+            None => StoreNote::Filesystem { path: place.trim_start_matches("file://").to_owned() },
         }
     }
 }
@@ -255,42 +226,26 @@ impl SnapshotWriter {
     pub fn assign<'a>(&mut self, namespaces: impl IntoIterator<Item = &'a Namespace>) -> Vec<UnknownToPbm> {
         let mut all = vec![users_namespace(), roles_namespace()];
         all.extend(
-            namespaces
-                .into_iter()
-                .filter(|namespace| **namespace != users_namespace() && **namespace != roles_namespace())
-                .cloned(),
+            namespaces.into_iter().filter(|namespace| **namespace != users_namespace() && **namespace != roles_namespace()).cloned(),
         );
         let assigned = assign_objects(&self.backup, &self.replica_set, &all, self.compression);
         let unknown = |assigned: &AssignedObject| {
             let why = assigned.unknown_to_pbm?.to_string();
-            Some(UnknownToPbm {
-                namespace: assigned.namespace.clone(),
-                why,
-            })
+            Some(UnknownToPbm { namespace: assigned.namespace.clone(), why })
         };
         let told = assigned.iter().filter_map(unknown).collect();
-        self.objects = assigned
-            .into_iter()
-            .map(|assigned| (assigned.namespace.clone(), assigned))
-            .collect();
+        self.objects = assigned.into_iter().map(|assigned| (assigned.namespace.clone(), assigned)).collect();
         told
     }
 
     /// The object for the documents of a namespace, empty so far.
     pub fn object(&self, namespace: &Namespace) -> Result<DocumentObject, RepositoryError> {
         let assigned = self.assigned(namespace)?;
-        Ok(DocumentObject::new(
-            self.repository.storage.clone(),
-            assigned.object.clone(),
-            self.compression,
-        ))
+        Ok(DocumentObject::new(self.repository.storage.clone(), assigned.object.clone(), self.compression))
     }
 
     fn assigned(&self, namespace: &Namespace) -> Result<&AssignedObject, RepositoryError> {
-        let unassigned = || RepositoryError::Unwritable {
-            object: namespace.to_string(),
-            why: "it was not announced".to_owned(),
-        };
+        let unassigned = || RepositoryError::Unwritable { object: namespace.to_string(), why: "it was not announced".to_owned() };
         self.objects.get(namespace).ok_or_else(unassigned)
     }
 
@@ -313,37 +268,20 @@ impl SnapshotWriter {
             }
             if collection.written.stored_bytes > 0 {
                 let name = self.assigned(&collection.namespace)?.object.clone();
-                objects.push(RecordedObject {
-                    name,
-                    bytes: collection.written.stored_bytes,
-                    crc64: collection.written.stored_crc64,
-                });
+                objects.push(RecordedObject { name, bytes: collection.written.stored_bytes, crc64: collection.written.stored_crc64 });
             }
         }
         let name = layout::backup_oplog(&self.backup, &self.replica_set, facts.oplog, self.compression);
         let written = oplog.publish(storage, &name).await?;
         totals.oplog_entries = written.documents;
-        objects.push(RecordedObject {
-            name,
-            bytes: written.stored_bytes,
-            crc64: written.stored_crc64,
-        });
+        objects.push(RecordedObject { name, bytes: written.stored_bytes, crc64: written.stored_crc64 });
 
         let metadata = self.metadata(&collections, &facts)?;
         let mut texts = vec![(layout::metadata_json(&self.backup, &self.replica_set), metadata.write_json())];
         // PBM's restore never reads this one, and it is one BSON document: what does not fit is left out.
-        texts.extend(
-            metadata
-                .write_bson()
-                .ok()
-                .map(|bytes| (layout::meta_pbm(&self.backup, &self.replica_set), bytes)),
-        );
+        texts.extend(metadata.write_bson().ok().map(|bytes| (layout::meta_pbm(&self.backup, &self.replica_set), bytes)));
         for (name, bytes) in texts {
-            objects.push(RecordedObject {
-                name: name.clone(),
-                bytes: bytes.len() as u64,
-                crc64: Crc64::of(&bytes),
-            });
+            objects.push(RecordedObject { name: name.clone(), bytes: bytes.len() as u64, crc64: Crc64::of(&bytes) });
             storage.put(&name, bytes.into()).await?;
         }
         totals.stored_bytes = objects.iter().map(|object| object.bytes).sum();
@@ -355,14 +293,8 @@ impl SnapshotWriter {
             collections: self.recorded(&collections)?,
             written_by: crate::written_by(),
         };
-        storage
-            .put(&sidecar::snapshot_record(&self.backup, &self.replica_set), record.to_json().into())
-            .await?;
-        Ok(WrittenSnapshot {
-            replica_set: self.replica_set,
-            facts,
-            totals,
-        })
+        storage.put(&sidecar::snapshot_record(&self.backup, &self.replica_set), record.to_json().into()).await?;
+        Ok(WrittenSnapshot { replica_set: self.replica_set, facts, totals })
     }
 
     /// What PBM is told. Documents it cannot find by its own rules are not there for it.
@@ -371,15 +303,7 @@ impl SnapshotWriter {
         for collection in collections {
             let known = self.assigned(&collection.namespace)?.unknown_to_pbm.is_none();
             let whole = collection.stored();
-            stored.push(if known {
-                whole
-            } else {
-                StoredCollection {
-                    crc64: 0,
-                    bytes: 0,
-                    ..whole
-                }
-            });
+            stored.push(if known { whole } else { StoredCollection { crc64: 0, bytes: 0, ..whole } });
         }
         stored.sort_by(|left, right| left.namespace.cmp(&right.namespace));
         Ok(SnapshotMetadata {
@@ -393,20 +317,14 @@ impl SnapshotWriter {
     fn recorded(&self, collections: &[WrittenCollection]) -> Result<Vec<RecordedCollection>, RepositoryError> {
         let mut recorded = Vec::new();
         for collection in collections {
-            let object = (collection.written.stored_bytes > 0)
-                .then(|| self.assigned(&collection.namespace))
-                .transpose()?;
+            let object = (collection.written.stored_bytes > 0).then(|| self.assigned(&collection.namespace)).transpose()?;
             recorded.push(RecordedCollection {
                 collection: collection.stored(),
                 object: object.map(|assigned| assigned.object.clone()),
                 documents: collection.written.documents,
             });
             if collection.kind == CollectionKind::TimeSeries {
-                recorded.push(RecordedCollection {
-                    collection: collection.buckets(),
-                    object: None,
-                    documents: 0,
-                });
+                recorded.push(RecordedCollection { collection: collection.buckets(), object: None, documents: 0 });
             }
         }
         recorded.sort_by(|left, right| left.collection.namespace.cmp(&right.collection.namespace));

@@ -38,12 +38,7 @@ impl Repository {
                         catalog.unreadable.push(((*name).to_owned(), why));
                         continue;
                     }
-                    let slice = Slice {
-                        replica_set: replica_set.clone(),
-                        range,
-                        object: (*name).to_owned(),
-                        bytes: whole.bytes,
-                    };
+                    let slice = Slice { replica_set: replica_set.clone(), range, object: (*name).to_owned(), bytes: whole.bytes };
                     catalog.slices.entry(replica_set).or_default().push(slice);
                 }
                 Located::Ours if matches!(sidecar::locate(name), LocatedRecord::Gap { .. }) => gaps.push((*name).to_owned()),

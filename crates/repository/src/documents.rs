@@ -58,11 +58,7 @@ impl DocumentStream {
                 Ok(None)
             }
             Some(Message::Failed(error)) => Err(error),
-            None => Err(RepositoryError::Damaged {
-                object: "?".to_owned(),
-                at: 0,
-                why: "the stream was given up".to_owned(),
-            }),
+            None => Err(RepositoryError::Damaged { object: "?".to_owned(), at: 0, why: "the stream was given up".to_owned() }),
         }
     }
 
@@ -83,10 +79,7 @@ impl DocumentStream {
     /// A stream without documents.
     pub(crate) fn empty() -> Self {
         let (_, messages) = mpsc::channel(1);
-        Self {
-            messages,
-            summary: Some(ReadSummary::default()),
-        }
+        Self { messages, summary: Some(ReadSummary::default()) }
     }
 
     pub(crate) fn of_documents(storage: Storage, object: ObjectRef) -> Self {
@@ -98,9 +91,7 @@ impl DocumentStream {
     pub(crate) fn of_entries(storage: Storage, objects: Vec<ObjectRef>) -> Self {
         let mut newest: Option<OplogTime> = None;
         Self::spawn(storage, objects, move |entry| {
-            let time = entry
-                .get_timestamp("ts")
-                .map_err(|error| format!("an oplog entry without its time `ts`: {error}"))?;
+            let time = entry.get_timestamp("ts").map_err(|error| format!("an oplog entry without its time `ts`: {error}"))?;
             let time = OplogTime::new(time.time, time.increment);
             if newest.is_some_and(|newest| time <= newest) {
                 return Ok(Keep::No);
@@ -117,15 +108,7 @@ impl DocumentStream {
         let (sender, messages) = mpsc::channel(BATCHES_AHEAD);
         let runtime = tokio::runtime::Handle::current();
         tokio::task::spawn_blocking(move || {
-            let mut work = Work {
-                runtime,
-                storage,
-                sender,
-                batch: Vec::new(),
-                batch_bytes: 0,
-                summary: ReadSummary::default(),
-                keep,
-            };
+            let mut work = Work { runtime, storage, sender, batch: Vec::new(), batch_bytes: 0, summary: ReadSummary::default(), keep };
             match work.read_all(objects.into()) {
                 Ok(()) => drop(work.sender.blocking_send(Message::End(work.summary))),
                 Err(Stop::Failed(error)) => drop(work.sender.blocking_send(Message::Failed(error))),
@@ -179,11 +162,7 @@ where
                 Ok(Keep::Yes) => self.take(document)?,
                 Ok(Keep::No) => {}
                 Err(why) => {
-                    return Err(Stop::Failed(RepositoryError::Damaged {
-                        object: object.name,
-                        at,
-                        why,
-                    }));
+                    return Err(Stop::Failed(RepositoryError::Damaged { object: object.name, at, why }));
                 }
             }
         }
@@ -196,11 +175,7 @@ where
         self.summary.documents += 1;
         self.batch_bytes += document.as_bytes().len();
         self.batch.push(document);
-        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_DOCUMENTS {
-            self.hand_over()
-        } else {
-            Ok(())
-        }
+        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_DOCUMENTS { self.hand_over() } else { Ok(()) }
     }
 
     fn hand_over(&mut self) -> Result<(), Stop> {
@@ -217,16 +192,11 @@ where
 fn stop(object: &ObjectRef, failure: &Failure, error: StreamError) -> Stop {
     let (at, why) = match error {
         StreamError::Io { offset, source } => (offset, source.to_string()),
-        StreamError::Torn { offset, needed, found } => (
-            offset,
-            format!("it ends within a document: {needed} bytes are needed, and {found} are there"),
-        ),
+        StreamError::Torn { offset, needed, found } => {
+            (offset, format!("it ends within a document: {needed} bytes are needed, and {found} are there"))
+        }
         StreamError::BadLength { offset, length } => (offset, format!("a document claims to have {length} bytes")),
         StreamError::NotTerminated { offset, reason } => (offset, format!("a document does not end where it should: {reason}")),
     };
-    Stop::Failed(failure.take().unwrap_or_else(|| RepositoryError::Damaged {
-        object: object.name.clone(),
-        at,
-        why,
-    }))
+    Stop::Failed(failure.take().unwrap_or_else(|| RepositoryError::Damaged { object: object.name.clone(), at, why }))
 }

@@ -20,11 +20,7 @@ pub enum RepositoryError {
     UnknownBackup { name: BackupName, location: String },
     /// A backup of this name is already there, or is being written, or was left behind by a crash.
     #[error("{location} already holds objects of a backup named `{name}` (e.g. `{example}`)")]
-    NameTaken {
-        name: BackupName,
-        location: String,
-        example: String,
-    },
+    NameTaken { name: BackupName, location: String, example: String },
     /// A value of ours that cannot be written, e.g. a document that is not BSON. A mistake of the program or its memory.
     #[error("object `{object}` cannot be written: {why}")]
     Unwritable { object: String, why: String },

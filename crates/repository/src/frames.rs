@@ -43,13 +43,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self {
-            documents: 0,
-            bytes: 0,
-            crc64: Crc64::new(),
-            stored_bytes: 0,
-            stored_crc64: Crc64::new(),
-        }
+        Self { documents: 0, bytes: 0, crc64: Crc64::new(), stored_bytes: 0, stored_crc64: Crc64::new() }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -95,11 +89,7 @@ pub(crate) struct FrameBuilder {
 
 impl FrameBuilder {
     pub(crate) fn new(compression: Compression) -> Self {
-        Self {
-            compression,
-            pending: Vec::new(),
-            documents: 0,
-        }
+        Self { compression, pending: Vec::new(), documents: 0 }
     }
 
     pub(crate) fn push(&mut self, document: &RawDocumentBuf) {
@@ -165,18 +155,8 @@ struct Open {
 
 impl DocumentObject {
     pub(crate) fn new(storage: Storage, name: String, compression: Compression) -> Self {
-        let open = Mutex::new(Open {
-            writer: None,
-            tally: Tally::new(),
-        });
-        Self {
-            shared: Arc::new(Shared {
-                storage,
-                name,
-                compression,
-                open,
-            }),
-        }
+        let open = Mutex::new(Open { writer: None, tally: Tally::new() });
+        Self { shared: Arc::new(Shared { storage, name, compression, open }) }
     }
 
     pub fn name(&self) -> &str {
@@ -185,10 +165,7 @@ impl DocumentObject {
 
     /// A hand that appends to the object. Several may work at once; each must be finished.
     pub fn appender(&self) -> Appender {
-        Appender {
-            object: self.clone(),
-            builder: FrameBuilder::new(self.shared.compression),
-        }
+        Appender { object: self.clone(), builder: FrameBuilder::new(self.shared.compression) }
     }
 
     async fn append(&self, frame: Frame) -> Result<(), RepositoryError> {

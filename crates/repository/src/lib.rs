@@ -62,10 +62,7 @@ impl Repository {
 
     /// A small object that must be there.
     async fn get(&self, name: &str) -> Result<Bytes, RepositoryError> {
-        let missing = || RepositoryError::Missing {
-            object: name.to_owned(),
-            location: self.storage.location(),
-        };
+        let missing = || RepositoryError::Missing { object: name.to_owned(), location: self.storage.location() };
         self.get_if_there(name).await?.ok_or_else(missing)
     }
 }

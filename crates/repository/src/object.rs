@@ -31,12 +31,7 @@ impl ObjectRef {
     pub fn named(name: impl Into<String>) -> Self {
         let name = name.into();
         let compression = Compression::of_name(&name);
-        Self {
-            name,
-            compression,
-            stored_bytes: None,
-            stored_crc64: None,
-        }
+        Self { name, compression, stored_bytes: None, stored_crc64: None }
     }
 }
 
@@ -86,15 +81,7 @@ impl ObjectBytes {
             let _ = sender.send(end).await;
         });
         let failure = Failure::default();
-        (
-            Self {
-                pieces,
-                current: Bytes::new(),
-                ended: false,
-                failure: failure.clone(),
-            },
-            failure,
-        )
+        (Self { pieces, current: Bytes::new(), ended: false, failure: failure.clone() }, failure)
     }
 }
 
@@ -120,26 +107,16 @@ impl io::Read for ObjectBytes {
 
 /// Sends the object and its parts, in order, and compares what came with what was known.
 async fn pump(storage: &Storage, object: &ObjectRef, sender: &mpsc::Sender<Piece>) -> Result<(), RepositoryError> {
-    let mut sent = Sent {
-        bytes: 0,
-        crc64: Crc64::new(),
-    };
+    let mut sent = Sent { bytes: 0, crc64: Crc64::new() };
     for part in 0.. {
-        let name = if part == 0 {
-            object.name.clone()
-        } else {
-            layout::part(&object.name, part)
-        };
+        let name = if part == 0 { object.name.clone() } else { layout::part(&object.name, part) };
         if part > 0 && object.stored_bytes.is_some_and(|stored| sent.bytes >= stored) {
             break;
         }
         let reader = match storage.reader(&name).await {
             Ok(reader) => reader,
             Err(StorageError::NotFound { .. }) if part == 0 => {
-                return Err(RepositoryError::Missing {
-                    object: name,
-                    location: storage.location(),
-                });
+                return Err(RepositoryError::Missing { object: name, location: storage.location() });
             }
             Err(StorageError::NotFound { .. }) => break,
             Err(error) => return Err(error.into()),
@@ -148,13 +125,7 @@ async fn pump(storage: &Storage, object: &ObjectRef, sender: &mpsc::Sender<Piece
             return Ok(());
         }
     }
-    let damaged = |why| {
-        Err(RepositoryError::Damaged {
-            object: object.name.clone(),
-            at: 0,
-            why,
-        })
-    };
+    let damaged = |why| Err(RepositoryError::Damaged { object: object.name.clone(), at: 0, why });
     if let Some(stored) = object.stored_bytes.filter(|stored| *stored != sent.bytes) {
         return damaged(format!("{} bytes are stored, and {stored} were expected", sent.bytes));
     }
@@ -180,11 +151,9 @@ async fn send_all(
     while let Some(chunk) = reader.next().await {
         let chunk = chunk.map_err(|error| match error.downcast::<StorageError>() {
             Ok(error) => RepositoryError::Storage(error),
-            Err(error) => RepositoryError::Damaged {
-                object: name.to_owned(),
-                at: sent.bytes,
-                why: format!("it cannot be read on: {error}"),
-            },
+            Err(error) => {
+                RepositoryError::Damaged { object: name.to_owned(), at: sent.bytes, why: format!("it cannot be read on: {error}") }
+            }
         })?;
         sent.bytes += chunk.len() as u64;
         sent.crc64.write(&chunk);

@@ -61,13 +61,9 @@ impl SliceBuilder {
     /// Adds the next entry. One that is not later than the newest is left out, except the first of all at exactly the slice's
     /// beginning.
     pub async fn push(&mut self, entry: &RawDocumentBuf) -> Result<(), RepositoryError> {
-        let unreadable = |why: String| RepositoryError::Unwritable {
-            object: format!("slice of {} after {}", self.replica_set, self.last),
-            why,
-        };
-        let time = entry
-            .get_timestamp("ts")
-            .map_err(|error| unreadable(format!("an oplog entry has no time `ts`: {error}")))?;
+        let unreadable =
+            |why: String| RepositoryError::Unwritable { object: format!("slice of {} after {}", self.replica_set, self.last), why };
+        let time = entry.get_timestamp("ts").map_err(|error| unreadable(format!("an oplog entry has no time `ts`: {error}")))?;
         let time = OplogTime::new(time.time, time.increment);
         let is_boundary = self.boundary.is_none() && time == self.first;
         if time <= self.last && !is_boundary {
@@ -128,10 +124,7 @@ impl Repository {
         let range = OplogRange::new(builder.first, builder.last);
         let object = layout::slice(&builder.replica_set, range, builder.compression);
         if builder.stored.is_empty() {
-            return Err(RepositoryError::Unwritable {
-                object,
-                why: "the slice holds no entry".to_owned(),
-            });
+            return Err(RepositoryError::Unwritable { object, why: "the slice holds no entry".to_owned() });
         }
         let mut writer = self.storage.writer(&object).await?;
         for frame in builder.stored {
@@ -154,18 +147,8 @@ impl Repository {
         };
         let record = sidecar::slice_record(&builder.replica_set, range);
         self.storage.put(&record, facts.to_json().into()).await?;
-        let slice = Slice {
-            replica_set: builder.replica_set,
-            range,
-            object,
-            bytes: written.stored_bytes,
-        };
-        Ok(StoredSlice {
-            slice,
-            entries: written.documents,
-            noops: builder.noops,
-            bytes: written.bytes,
-        })
+        let slice = Slice { replica_set: builder.replica_set, range, object, bytes: written.stored_bytes };
+        Ok(StoredSlice { slice, entries: written.documents, noops: builder.noops, bytes: written.bytes })
     }
 
     /// What was recorded about a slice when it was written; `None` for slices of other writers.
@@ -176,22 +159,15 @@ impl Repository {
         };
         match SliceRecord::parse(&bytes) {
             Ok(facts) => Ok(Some(facts)),
-            Err(error) => Err(RepositoryError::Unreadable {
-                object: record,
-                why: error.to_string(),
-            }),
+            Err(error) => Err(RepositoryError::Unreadable { object: record, why: error.to_string() }),
         }
     }
 
     /// Records a hole in the oplog, with its reason. `now`: Unix seconds.
     pub async fn record_gap(&self, gap: &Gap, now: u32) -> Result<(), RepositoryError> {
         let name = sidecar::gap_record(&gap.replica_set, gap.range);
-        let record = GapRecord {
-            replica_set: gap.replica_set.clone(),
-            range: gap.range,
-            reason: gap.reason.clone(),
-            recorded_seconds: now,
-        };
+        let record =
+            GapRecord { replica_set: gap.replica_set.clone(), range: gap.range, reason: gap.reason.clone(), recorded_seconds: now };
         self.storage.put(&name, record.to_json().into()).await?;
         Ok(())
     }

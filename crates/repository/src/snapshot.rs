@@ -69,25 +69,13 @@ pub struct SnapshotCollection {
 impl SnapshotCollection {
     /// Compares what was read with what was written.
     pub fn compare(&self, read: ReadSummary) -> Result<(), RepositoryError> {
-        let object = self
-            .object
-            .as_ref()
-            .map_or_else(|| self.namespace.to_string(), |object| object.name.clone());
-        let damaged = |why| {
-            Err(RepositoryError::Damaged {
-                object: object.clone(),
-                at: read.bytes,
-                why,
-            })
-        };
+        let object = self.object.as_ref().map_or_else(|| self.namespace.to_string(), |object| object.name.clone());
+        let damaged = |why| Err(RepositoryError::Damaged { object: object.clone(), at: read.bytes, why });
         if read.bytes != self.bytes {
             return damaged(format!("it holds {} bytes of documents instead of {}", read.bytes, self.bytes));
         }
         if read.crc64 != self.crc64 {
-            return damaged(format!(
-                "its documents have checksum {:016x} instead of {:016x}",
-                read.crc64, self.crc64
-            ));
+            return damaged(format!("its documents have checksum {:016x} instead of {:016x}", read.crc64, self.crc64));
         }
         match self.documents.filter(|documents| *documents != read.documents) {
             Some(documents) => damaged(format!("it holds {} documents instead of {documents}", read.documents)),
@@ -107,11 +95,8 @@ impl Repository {
         let listed = layout::join_parts(objects.iter().map(|object| (object.name.as_str(), object.bytes)));
         let mut warnings = Vec::new();
         let (_, strangers) = layout::backup_oplog_objects(name, replica_set, listed.keys().copied());
-        warnings.extend(
-            strangers
-                .into_iter()
-                .map(|stranger| format!("`{stranger}` lies among the oplog and is not oplog: it is not read")),
-        );
+        warnings
+            .extend(strangers.into_iter().map(|stranger| format!("`{stranger}` lies among the oplog and is not oplog: it is not read")));
 
         let (collections, server_version) = match self.snapshot_record(name, replica_set).await? {
             Some(record) => (from_record(record, backup, &listed), backup.mongodb_version.clone()),
@@ -165,11 +150,7 @@ impl Repository {
             OplogSource::Slice(slice) => {
                 let facts = self.slice_facts(slice).await?;
                 let stored_crc64 = facts.filter(|facts| facts.object == slice.object).map(|facts| facts.stored_crc64);
-                vec![ObjectRef {
-                    stored_bytes: Some(slice.bytes),
-                    stored_crc64,
-                    ..ObjectRef::named(slice.object.clone())
-                }]
+                vec![ObjectRef { stored_bytes: Some(slice.bytes), stored_crc64, ..ObjectRef::named(slice.object.clone()) }]
             }
             OplogSource::BackupOplog { backup } => self.backup_oplog(backup, replica_set).await?,
         };
@@ -200,10 +181,7 @@ impl Repository {
             return Ok(None);
         };
         let record = SnapshotRecord::parse(&bytes);
-        record.map(Some).map_err(|error| RepositoryError::Unreadable {
-            object: name,
-            why: error.to_string(),
-        })
+        record.map(Some).map_err(|error| RepositoryError::Unreadable { object: name, why: error.to_string() })
     }
 
     async fn pbm_metadata(
@@ -214,23 +192,15 @@ impl Repository {
     ) -> Result<SnapshotMetadata, RepositoryError> {
         let name = layout::metadata_json(backup, replica_set);
         let bytes = self.get(&name).await?;
-        let mut metadata = SnapshotMetadata::read_json(&bytes).map_err(|error| RepositoryError::Unreadable {
-            object: name,
-            why: error.to_string(),
-        })?;
+        let mut metadata =
+            SnapshotMetadata::read_json(&bytes).map_err(|error| RepositoryError::Unreadable { object: name, why: error.to_string() })?;
         let second = layout::meta_pbm(backup, replica_set);
-        let has_series = metadata
-            .collections
-            .iter()
-            .any(|collection| collection.kind == CollectionKind::TimeSeries);
+        let has_series = metadata.collections.iter().any(|collection| collection.kind == CollectionKind::TimeSeries);
         if has_series && listed.contains_key(second.as_str()) {
             // It only adds: when it cannot be read, PBM's restore would not miss it either.
             let detailed = SnapshotMetadata::read_bson(&self.get(&second).await?);
             for collection in &mut metadata.collections {
-                let known = detailed
-                    .as_ref()
-                    .ok()
-                    .and_then(|detailed| detailed.collection(&collection.namespace));
+                let known = detailed.as_ref().ok().and_then(|detailed| detailed.collection(&collection.namespace));
                 collection.buckets_uuid = known.and_then(|known| known.buckets_uuid);
             }
         }
@@ -259,12 +229,7 @@ impl SnapshotCollection {
 /// An object with the size the listing gives it. An object that is not listed is told when it is read.
 fn listed_object(name: String, compression: Compression, listed: &BTreeMap<&str, WholeObject>) -> ObjectRef {
     let stored_bytes = listed.get(name.as_str()).map(|whole| whole.bytes);
-    ObjectRef {
-        name,
-        compression,
-        stored_bytes,
-        stored_crc64: None,
-    }
+    ObjectRef { name, compression, stored_bytes, stored_crc64: None }
 }
 
 /// The same with what our record says of it, which is what it must be.
@@ -276,11 +241,7 @@ fn known_object(
 ) -> ObjectRef {
     let object = listed_object(name, compression, listed);
     match record.and_then(|record| record.object(&object.name)) {
-        Some(recorded) => ObjectRef {
-            stored_bytes: Some(recorded.bytes),
-            stored_crc64: Some(recorded.crc64),
-            ..object
-        },
+        Some(recorded) => ObjectRef { stored_bytes: Some(recorded.bytes), stored_crc64: Some(recorded.crc64), ..object },
         None => object,
     }
 }
@@ -288,19 +249,12 @@ fn known_object(
 fn from_record(record: SnapshotRecord, backup: &Backup, listed: &BTreeMap<&str, WholeObject>) -> Vec<SnapshotCollection> {
     let compression = backup.compression.parse().unwrap_or(Compression::None);
     // A search per collection in the list of objects would be quadratic.
-    let sizes: BTreeMap<&str, (u64, u64)> = record
-        .objects
-        .iter()
-        .map(|object| (object.name.as_str(), (object.bytes, object.crc64)))
-        .collect();
-    let (buckets, collections): (Vec<&RecordedCollection>, Vec<_>) = record
-        .collections
-        .iter()
-        .partition(|recorded| recorded.collection.namespace.is_buckets());
-    let bucket_indexes: BTreeMap<Namespace, &Vec<Document>> = buckets
-        .iter()
-        .map(|recorded| (recorded.collection.namespace.logical(), &recorded.collection.indexes))
-        .collect();
+    let sizes: BTreeMap<&str, (u64, u64)> =
+        record.objects.iter().map(|object| (object.name.as_str(), (object.bytes, object.crc64))).collect();
+    let (buckets, collections): (Vec<&RecordedCollection>, Vec<_>) =
+        record.collections.iter().partition(|recorded| recorded.collection.namespace.is_buckets());
+    let bucket_indexes: BTreeMap<Namespace, &Vec<Document>> =
+        buckets.iter().map(|recorded| (recorded.collection.namespace.logical(), &recorded.collection.indexes)).collect();
     let open = |recorded: &RecordedCollection| {
         let object = recorded.object.clone().map(|name| {
             let known = sizes.get(name.as_str()).copied();
@@ -312,24 +266,15 @@ fn from_record(record: SnapshotRecord, backup: &Backup, listed: &BTreeMap<&str, 
             }
         });
         let bucket_indexes = bucket_indexes.get(&recorded.collection.namespace).map(|indexes| (*indexes).clone());
-        SnapshotCollection {
-            bucket_indexes,
-            ..SnapshotCollection::new(recorded.collection.clone(), object, Some(recorded.documents))
-        }
+        SnapshotCollection { bucket_indexes, ..SnapshotCollection::new(recorded.collection.clone(), object, Some(recorded.documents)) }
     };
     collections.into_iter().map(open).collect()
 }
 
 /// Takes users and roles out, and what nobody restores.
 fn sorted_out(collections: Vec<SnapshotCollection>, server_version: String, warnings: Vec<String>) -> SnapshotContents {
-    let mut contents = SnapshotContents {
-        collections: Vec::new(),
-        users: None,
-        roles: None,
-        server_version,
-        left_out: Vec::new(),
-        warnings,
-    };
+    let mut contents =
+        SnapshotContents { collections: Vec::new(), users: None, roles: None, server_version, left_out: Vec::new(), warnings };
     for collection in collections {
         let name = (collection.namespace.database.as_str(), collection.namespace.collection.as_str());
         if name == USERS {
@@ -349,9 +294,7 @@ fn sorted_out(collections: Vec<SnapshotCollection>, server_version: String, warn
 /// True for what is in PBM's backups and not a user's: PBM's control collections (and ours), and what belongs to the server.
 fn is_nobodys(namespace: &Namespace) -> bool {
     match namespace.database.as_str() {
-        "admin" => ["pbm", "oplogue", "system."]
-            .iter()
-            .any(|prefix| namespace.collection.starts_with(prefix)),
+        "admin" => ["pbm", "oplogue", "system."].iter().any(|prefix| namespace.collection.starts_with(prefix)),
         "config" | "local" => true,
         _ => false,
     }

@@ -28,11 +28,7 @@ pub struct Spool {
 impl Spool {
     pub fn new(compression: Compression) -> Result<Self, RepositoryError> {
         let file = tempfile::tempfile().map_err(RepositoryError::Spool)?;
-        Ok(Self {
-            file,
-            builder: FrameBuilder::new(compression),
-            tally: Tally::new(),
-        })
+        Ok(Self { file, builder: FrameBuilder::new(compression), tally: Tally::new() })
     }
 
     pub async fn write(&mut self, entries: &[RawDocumentBuf]) -> Result<(), RepositoryError> {
@@ -74,6 +70,5 @@ impl Spool {
 
 async fn blocking(work: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<(), RepositoryError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
-        .map_err(RepositoryError::Spool)
+    done.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic())).map_err(RepositoryError::Spool)
 }

@@ -34,11 +34,7 @@ pub async fn check(storage: Storage) {
         async move { (name, tokio::spawn(case(storage)).await) }
     });
     let outcomes: Vec<_> = runs.buffer_unordered(CASES_AT_ONCE).collect().await;
-    let failed: Vec<_> = outcomes
-        .iter()
-        .filter(|(_, outcome)| outcome.is_err())
-        .map(|(name, _)| name)
-        .collect();
+    let failed: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.is_err()).map(|(name, _)| name).collect();
     assert!(failed.is_empty(), "{} does not keep: {failed:?}", storage.location());
 }
 
@@ -72,11 +68,5 @@ async fn read_all(storage: &Storage, name: &str) -> (Vec<u8>, usize) {
 }
 
 async fn names_in(storage: &Storage, prefix: &str) -> Vec<String> {
-    storage
-        .list(prefix)
-        .await
-        .expect("listing works")
-        .into_iter()
-        .map(|object| object.name)
-        .collect()
+    storage.list(prefix).await.expect("listing works").into_iter().map(|object| object.name).collect()
 }

@@ -20,19 +20,12 @@ pub struct Attempt {
 impl Attempt {
     /// An attempt whose cause is not known yet.
     pub(crate) fn new(location: &str, action: impl Into<String>) -> Self {
-        Self {
-            location: location.to_owned(),
-            action: action.into(),
-            cause: String::new(),
-        }
+        Self { location: location.to_owned(), action: action.into(), cause: String::new() }
     }
 
     /// The same attempt with what went wrong.
     pub(crate) fn because(&self, cause: impl fmt::Display) -> Box<Self> {
-        Box::new(Self {
-            cause: cause.to_string(),
-            ..self.clone()
-        })
+        Box::new(Self { cause: cause.to_string(), ..self.clone() })
     }
 }
 

@@ -69,10 +69,7 @@ impl Backend for Filesystem {
 
     fn problem(&self, key: &str) -> Option<String> {
         let long = key.split('/').find(|component| component.len() > COMPONENT_BYTES_MAX)?;
-        Some(format!(
-            "a component has {} bytes, and filesystems allow {COMPONENT_BYTES_MAX}",
-            long.len()
-        ))
+        Some(format!("a component has {} bytes, and filesystems allow {COMPONENT_BYTES_MAX}", long.len()))
     }
 
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
@@ -99,21 +96,13 @@ impl Backend for Filesystem {
             let (file, piece) = blocking(&attempt, &key, move || read_piece(file)).await?;
             Ok((!piece.is_empty()).then_some((piece, (file, attempt, key))))
         });
-        Ok(Opened {
-            bytes,
-            version: None,
-            stream: stream.boxed(),
-        })
+        Ok(Opened { bytes, version: None, stream: stream.boxed() })
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo, StorageError> {
         let path = self.root.join(key);
         let metadata = self.run("look at", key, move || regular(fs::metadata(path))).await?;
-        Ok(ObjectInfo {
-            name: key.to_owned(),
-            bytes: metadata.len(),
-            modified: metadata.modified().ok(),
-        })
+        Ok(ObjectInfo { name: key.to_owned(), bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<ObjectInfo>, StorageError> {
@@ -129,8 +118,7 @@ impl Backend for Filesystem {
 
     async fn delete_under(&self, folder: &str) -> Result<usize, StorageError> {
         let (root, below) = (self.root.clone(), folder.to_owned());
-        self.run("delete all below", folder, move || walk::delete_under(&root, &below))
-            .await
+        self.run("delete all below", folder, move || walk::delete_under(&root, &below)).await
     }
 }
 
@@ -138,10 +126,7 @@ impl Backend for Filesystem {
 fn regular(found: io::Result<fs::Metadata>) -> io::Result<fs::Metadata> {
     match found {
         Ok(metadata) if metadata.is_file() => Ok(metadata),
-        Ok(_) => Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "there is a folder of this name, not a file",
-        )),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::NotFound, "there is a folder of this name, not a file")),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(io::Error::new(io::ErrorKind::NotFound, error)),
         Err(error) => Err(error),
     }
@@ -165,16 +150,10 @@ fn read_piece(mut file: File) -> io::Result<(File, Bytes)> {
 
 /// The folders above `key`, deepest first, not the root itself.
 fn folders_above(key: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(key.rsplit_once('/').map(|(above, _)| above), |above| {
-        above.rsplit_once('/').map(|(above, _)| above)
-    })
+    std::iter::successors(key.rsplit_once('/').map(|(above, _)| above), |above| above.rsplit_once('/').map(|(above, _)| above))
 }
 
 /// `root/key` for keys that may be empty (the root).
 fn path_of(root: &Path, key: &str) -> PathBuf {
-    if key.is_empty() {
-        root.to_owned()
-    } else {
-        root.join(name::trim(key))
-    }
+    if key.is_empty() { root.to_owned() } else { root.join(name::trim(key)) }
 }

@@ -54,11 +54,7 @@ impl Backend for Memory {
     }
 
     async fn writer(&self, key: &str) -> Result<Box<dyn WriteObject>, StorageError> {
-        Ok(Box::new(Writing {
-            memory: self.clone(),
-            key: key.to_owned(),
-            bytes: BytesMut::new(),
-        }))
+        Ok(Box::new(Writing { memory: self.clone(), key: key.to_owned(), bytes: BytesMut::new() }))
     }
 
     async fn open(&self, key: &str, offset: u64) -> Result<Opened, StorageError> {
@@ -70,30 +66,18 @@ impl Backend for Memory {
             0 => None,
             length => Some(Ok(rest.split_to(length.min(PIECE_BYTES)))),
         });
-        Ok(Opened {
-            bytes: length as u64,
-            version: None,
-            stream: stream::iter(pieces).boxed(),
-        })
+        Ok(Opened { bytes: length as u64, version: None, stream: stream::iter(pieces).boxed() })
     }
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo, StorageError> {
         let objects = self.objects();
         let bytes = objects.get(key).ok_or_else(|| self.missing(key, "look at"))?.len() as u64;
-        Ok(ObjectInfo {
-            name: key.to_owned(),
-            bytes,
-            modified: None,
-        })
+        Ok(ObjectInfo { name: key.to_owned(), bytes, modified: None })
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<ObjectInfo>, StorageError> {
         let below = Self::below(folder);
-        let info = |(key, bytes): (&String, &Bytes)| ObjectInfo {
-            name: key.clone(),
-            bytes: bytes.len() as u64,
-            modified: None,
-        };
+        let info = |(key, bytes): (&String, &Bytes)| ObjectInfo { name: key.clone(), bytes: bytes.len() as u64, modified: None };
         Ok(self.objects().iter().filter(|(key, _)| key.starts_with(&below)).map(info).collect())
     }
 

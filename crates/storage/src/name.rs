@@ -42,23 +42,7 @@ mod tests {
 
     #[test]
     fn odd_names_are_fine() {
-        for name in [
-            "a",
-            "a/b",
-            "a b",
-            "*",
-            "\"q\"",
-            "back\\slash",
-            "100%",
-            "t\tab",
-            "é/日本",
-            "~",
-            "#",
-            "?",
-            "...",
-            ".a",
-            "a.",
-        ] {
+        for name in ["a", "a/b", "a b", "*", "\"q\"", "back\\slash", "100%", "t\tab", "é/日本", "~", "#", "?", "...", ".a", "a."] {
             assert_eq!(problem(name), None, "{name:?}");
         }
     }

@@ -52,31 +52,22 @@ impl Storage {
         let write = self.put(&name, content.clone()).await;
         let read = match self.get(&name).await {
             Ok(found) if found == content => Ok(()),
-            Ok(_) => Err(StorageError::Other {
-                at: attempt("read back").because("other bytes were read than had been written"),
-            }),
+            Ok(_) => Err(StorageError::Other { at: attempt("read back").because("other bytes were read than had been written") }),
             Err(error) if error.is_not_found() && write.is_err() => Ok(()),
             Err(error) => Err(error),
         };
         let list = match self.list("oplogue").await {
             Ok(found) if write.is_err() || found.iter().any(|object| object.name == name) => Ok(()),
-            Ok(_) => Err(StorageError::Other {
-                at: attempt("list").because("the object just written is not in the listing"),
-            }),
+            Ok(_) => Err(StorageError::Other { at: attempt("list").because("the object just written is not in the listing") }),
             Err(error) => Err(error),
         };
         let mut delete = self.delete(&name).await;
         if delete.is_ok() && self.stat(&name).await.is_ok() {
-            delete = Err(StorageError::Other {
-                at: attempt("delete").because("the object is still there after deleting it"),
-            });
+            delete = Err(StorageError::Other { at: attempt("delete").because("the object is still there after deleting it") });
         }
 
         let step = |name, outcome| ProbeStep { name, outcome };
         let steps = vec![step("write", write), step("read", read), step("list", list), step("delete", delete)];
-        ProbeReport {
-            location: self.location(),
-            steps,
-        }
+        ProbeReport { location: self.location(), steps }
     }
 }

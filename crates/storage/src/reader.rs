@@ -27,16 +27,7 @@ pub struct ObjectReader {
 impl ObjectReader {
     pub(crate) fn new(backend: SharedBackend, key: String, attempt: Attempt, opened: Opened) -> Self {
         let bytes = opened.bytes;
-        let state = State {
-            backend,
-            key,
-            attempt,
-            bytes,
-            version: opened.version,
-            offset: 0,
-            stream: Some(opened.stream),
-            fruitless: 0,
-        };
+        let state = State { backend, key, attempt, bytes, version: opened.version, offset: 0, stream: Some(opened.stream), fruitless: 0 };
         let stream = stream::try_unfold(state, |state| async move { state.next().await.map_err(io::Error::from) }).boxed();
         Self { bytes, stream }
     }
@@ -93,9 +84,7 @@ impl State {
                     let length = piece.len() as u64;
                     if length > self.bytes - self.offset {
                         let cause = format!("more than the announced {} bytes arrived", self.bytes);
-                        return Err(StorageError::Changed {
-                            at: self.attempt.because(cause),
-                        });
+                        return Err(StorageError::Changed { at: self.attempt.because(cause) });
                     }
                     self.offset += length;
                     self.fruitless = 0;
@@ -105,9 +94,7 @@ impl State {
                 Some(Err(error)) if error.is_temporary() => error,
                 Some(Err(error)) => return Err(error),
                 None => StorageError::Unavailable {
-                    at: self
-                        .attempt
-                        .because(format!("it ended after {} of {} bytes", self.offset, self.bytes)),
+                    at: self.attempt.because(format!("it ended after {} of {} bytes", self.offset, self.bytes)),
                 },
             };
             self.fruitless += 1;
@@ -124,9 +111,7 @@ impl State {
                 "after {} of {} bytes the connection broke; when asked again, another version of {} bytes was there",
                 self.offset, self.bytes, opened.bytes
             );
-            return Err(StorageError::Changed {
-                at: self.attempt.because(cause),
-            });
+            return Err(StorageError::Changed { at: self.attempt.because(cause) });
         }
         Ok(opened.stream)
     }

@@ -61,10 +61,7 @@ impl S3 {
     }
 
     fn attributes(&self) -> Attributes {
-        self.storage_class
-            .iter()
-            .map(|class| (Attribute::StorageClass, AttributeValue::from(class.clone())))
-            .collect()
+        self.storage_class.iter().map(|class| (Attribute::StorageClass, AttributeValue::from(class.clone()))).collect()
     }
 
     fn path(&self, attempt: &Attempt, key: &str) -> Result<Path, StorageError> {
@@ -76,14 +73,8 @@ impl S3 {
     }
 
     async fn put_attempted(&self, attempt: &Attempt, key: &str, bytes: Bytes) -> Result<(), StorageError> {
-        let options = PutOptions {
-            attributes: self.attributes(),
-            ..Default::default()
-        };
-        let result = self
-            .store
-            .put_opts(&self.path(attempt, key)?, PutPayload::from_bytes(bytes), options)
-            .await;
+        let options = PutOptions { attributes: self.attributes(), ..Default::default() };
+        let result = self.store.put_opts(&self.path(attempt, key)?, PutPayload::from_bytes(bytes), options).await;
         result.map(|_| ()).map_err(|error| errors::meaning(attempt, key, &error))
     }
 
@@ -122,20 +113,13 @@ impl Backend for S3 {
     }
 
     async fn writer(&self, key: &str) -> Result<Box<dyn WriteObject>, StorageError> {
-        Ok(Box::new(upload::Upload::new(
-            self.clone(),
-            self.attempt("write", key),
-            key.to_owned(),
-        )))
+        Ok(Box::new(upload::Upload::new(self.clone(), self.attempt("write", key), key.to_owned())))
     }
 
     async fn open(&self, key: &str, offset: u64) -> Result<Opened, StorageError> {
         let attempt = self.attempt("read", key);
         let range = (offset > 0).then_some(GetRange::Offset(offset));
-        let options = GetOptions {
-            range,
-            ..Default::default()
-        };
+        let options = GetOptions { range, ..Default::default() };
         let found = self.store.get_opts(&self.path(&attempt, key)?, options).await;
         let found = found.map_err(|error| errors::meaning(&attempt, key, &error))?;
         let (bytes, version) = (found.meta.size, found.meta.e_tag.clone());
@@ -145,11 +129,7 @@ impl Backend for S3 {
 
     async fn stat(&self, key: &str) -> Result<ObjectInfo, StorageError> {
         let meta = self.meta(&self.attempt("look at", key), key).await?;
-        Ok(ObjectInfo {
-            name: key.to_owned(),
-            bytes: meta.size,
-            modified: Some(meta.last_modified.into()),
-        })
+        Ok(ObjectInfo { name: key.to_owned(), bytes: meta.size, modified: Some(meta.last_modified.into()) })
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<ObjectInfo>, StorageError> {
@@ -157,21 +137,11 @@ impl Backend for S3 {
         let prefix = self.path(&attempt, folder)?;
         let mut listing = self.store.list(Some(&prefix));
         let mut found = Vec::new();
-        while let Some(meta) = listing
-            .try_next()
-            .await
-            .map_err(|error| errors::meaning(&attempt, folder, &error))?
-        {
-            let key = wire::listed_key(&meta.location).map_err(|cause| StorageError::Other {
-                at: attempt.because(cause),
-            })?;
+        while let Some(meta) = listing.try_next().await.map_err(|error| errors::meaning(&attempt, folder, &error))? {
+            let key = wire::listed_key(&meta.location).map_err(|cause| StorageError::Other { at: attempt.because(cause) })?;
             // Folder markers (`a/`) and the like: consoles make them; they are no objects of ours or PBM's.
             if name::problem(&key).is_none() {
-                found.push(ObjectInfo {
-                    name: key,
-                    bytes: meta.size,
-                    modified: Some(meta.last_modified.into()),
-                });
+                found.push(ObjectInfo { name: key, bytes: meta.size, modified: Some(meta.last_modified.into()) });
             }
         }
         Ok(found)
@@ -211,9 +181,7 @@ fn impatient(
                 Ok(piece) => piece?.map_err(|error| errors::meaning(&attempt, &key, &error)),
                 Err(_) => {
                     let cause = format!("nothing more arrived for {} s", patience.as_secs_f32());
-                    Err(StorageError::Unavailable {
-                        at: attempt.because(cause),
-                    })
+                    Err(StorageError::Unavailable { at: attempt.because(cause) })
                 }
             };
             // After an error the stream is over: the reader asks for the rest anew.

@@ -52,20 +52,14 @@ impl Storage {
     }
 
     pub(crate) fn over(backend: Arc<dyn Backend>) -> Self {
-        Self {
-            backend,
-            folder: String::new(),
-        }
+        Self { backend, folder: String::new() }
     }
 
     /// The folder `folder` as a storage of its own; names are then relative to it. `""` gives the same storage.
     ///
     /// A folder that cannot be is told by the first call that uses it ([`StorageError::BadName`]).
     pub fn within(&self, folder: &str) -> Self {
-        Self {
-            backend: self.backend.clone(),
-            folder: name::join(&self.folder, name::trim(folder)),
-        }
+        Self { backend: self.backend.clone(), folder: name::join(&self.folder, name::trim(folder)) }
     }
 
     /// Where this is, for people: without secrets, e.g. `s3://bucket/prefix (http://127.0.0.1:9000)`.
@@ -109,10 +103,7 @@ impl Storage {
     /// Size and time of an object.
     pub async fn stat(&self, name: &str) -> Result<ObjectInfo, StorageError> {
         let info = self.backend.stat(&self.key(name)?).await.map_err(|e| self.named(e, name))?;
-        Ok(ObjectInfo {
-            name: name.to_owned(),
-            ..info
-        })
+        Ok(ObjectInfo { name: name.to_owned(), ..info })
     }
 
     /// All objects below the folder `prefix` (`""`: all), at any depth, sorted by name. A folder that does not exist is empty.
@@ -152,11 +143,7 @@ impl Storage {
             .or_else(|| self.backend.problem(&key).map(|reason| (name.to_owned(), reason)));
         match problem {
             None => Ok(key),
-            Some((name, reason)) => Err(StorageError::BadName {
-                location: self.location(),
-                name,
-                reason,
-            }),
+            Some((name, reason)) => Err(StorageError::BadName { location: self.location(), name, reason }),
         }
     }
 
@@ -164,10 +151,7 @@ impl Storage {
         match name::trim(prefix) {
             "" if self.folder.is_empty() => Ok(String::new()),
             "" => {
-                let whole = Self {
-                    backend: self.backend.clone(),
-                    folder: String::new(),
-                };
+                let whole = Self { backend: self.backend.clone(), folder: String::new() };
                 whole.key(&self.folder)
             }
             prefix => self.key(prefix),
@@ -178,11 +162,7 @@ impl Storage {
     fn named(&self, error: StorageError, name: &str) -> StorageError {
         match error {
             StorageError::NotFound { at, .. } => StorageError::NotFound { name: name.to_owned(), at },
-            StorageError::BadName { location, reason, .. } => StorageError::BadName {
-                location,
-                name: name.to_owned(),
-                reason,
-            },
+            StorageError::BadName { location, reason, .. } => StorageError::BadName { location, name: name.to_owned(), reason },
             other => other,
         }
     }
@@ -193,9 +173,7 @@ impl Storage {
             Ok(error) => error,
             Err(error) => {
                 let attempt = Attempt::new(&self.location(), format!("read {name:?}"));
-                StorageError::Other {
-                    at: attempt.because(error),
-                }
+                StorageError::Other { at: attempt.because(error) }
             }
         }
     }

@@ -16,10 +16,7 @@ const EXAMPLES: &str =
     "a storage URL looks like file:///backups or s3://bucket/prefix?endpoint=https://host:port&region=name&path-style=true";
 
 pub(crate) fn open(text: &str, options: &StorageOptions) -> Result<Storage, StorageError> {
-    let bad = |reason: String| StorageError::BadUrl {
-        url: without_secrets(text),
-        reason,
-    };
+    let bad = |reason: String| StorageError::BadUrl { url: without_secrets(text), reason };
     let url = Url::parse(text).map_err(|error| bad(format!("{error}; {EXAMPLES}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         let reason = "credentials do not belong in the URL; give them as options or as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
@@ -44,10 +41,9 @@ pub(crate) fn open(text: &str, options: &StorageOptions) -> Result<Storage, Stor
             let s3 = S3::open(place, options).map_err(bad)?;
             Ok(Storage::over(Arc::new(s3)).within(&prefix))
         }
-        "gs" | "az" | "azure" | "gcs" => Err(bad(format!(
-            "{}:// is not supported yet; file:// and s3:// are (Google Cloud Storage also speaks S3)",
-            url.scheme()
-        ))),
+        "gs" | "az" | "azure" | "gcs" => {
+            Err(bad(format!("{}:// is not supported yet; file:// and s3:// are (Google Cloud Storage also speaks S3)", url.scheme())))
+        }
         other => Err(bad(format!("{other}:// is not a kind of storage known here; {EXAMPLES}"))),
     }
 }
@@ -69,13 +65,7 @@ fn s3_place(url: &Url) -> Result<S3Place, String> {
     {
         return Err(format!("the prefix {prefix:?} cannot be: {problem}"));
     }
-    let mut place = S3Place {
-        bucket,
-        prefix,
-        endpoint: None,
-        region: None,
-        path_style: None,
-    };
+    let mut place = S3Place { bucket, prefix, endpoint: None, region: None, path_style: None };
     for (key, value) in url.query_pairs() {
         match key.as_ref() {
             "endpoint" => place.endpoint = Some(endpoint(&value)?),
@@ -85,9 +75,7 @@ fn s3_place(url: &Url) -> Result<S3Place, String> {
                 place.path_style = Some(value.parse().map_err(|_| format!("path-style is true or false, not {value:?}"))?);
             }
             other => {
-                return Err(format!(
-                    "the query key {other:?} is not known; known are endpoint, region, path-style"
-                ));
+                return Err(format!("the query key {other:?} is not known; known are endpoint, region, path-style"));
             }
         }
     }
@@ -98,10 +86,7 @@ fn endpoint(text: &str) -> Result<String, String> {
     let example = "an endpoint looks like https://host or http://host:port";
     let url = Url::parse(text).map_err(|error| format!("the endpoint {:?} is not a URL: {error}; {example}", without_secrets(text)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(format!(
-            "the endpoint {:?} is not an http or https URL; {example}",
-            without_secrets(text)
-        ));
+        return Err(format!("the endpoint {:?} is not an http or https URL; {example}", without_secrets(text)));
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err(format!("the endpoint may only have host, port and path; {example}"));
@@ -166,12 +151,7 @@ mod tests {
 
     #[test]
     fn secrets_in_a_url_are_refused_and_not_repeated() {
-        for url in [
-            "s3://AKEY:HIDDEN@bucket/p",
-            "s3://HIDDEN@bucket",
-            "s3://b?endpoint=http://u:HIDDEN@h",
-            "s3://b?secret_key=HIDDEN",
-        ] {
+        for url in ["s3://AKEY:HIDDEN@bucket/p", "s3://HIDDEN@bucket", "s3://b?endpoint=http://u:HIDDEN@h", "s3://b?secret_key=HIDDEN"] {
             let reason = reason(url);
             assert!(!reason.contains("HIDDEN"), "{reason}");
         }
@@ -183,9 +163,7 @@ mod tests {
         assert_eq!(location("file:///back%20ups/%23x"), "file:///back ups/#x");
         let s3 = "s3://bucket/a/b/?endpoint=http%3A%2F%2F127.0.0.1%3A9000/&region=eu&path-style=true";
         assert_eq!(location(s3), "s3://bucket/a/b (http://127.0.0.1:9000)");
-        let cluster = open("s3://bucket?endpoint=http://h", &StorageOptions::default())
-            .expect("a good URL")
-            .within("c/1");
+        let cluster = open("s3://bucket?endpoint=http://h", &StorageOptions::default()).expect("a good URL").within("c/1");
         assert_eq!(cluster.location(), "s3://bucket/c/1 (http://h)");
     }
 }

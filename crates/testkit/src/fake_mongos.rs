@@ -22,9 +22,7 @@ pub struct FakeMongos {
 impl FakeMongos {
     /// Listens on a free loopback port.
     pub async fn start() -> anyhow::Result<FakeMongos> {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .context("listening for the fake mongos")?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("listening for the fake mongos")?;
         let address = listener.local_addr()?.to_string();
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
@@ -52,9 +50,7 @@ async fn serve(mut connection: TcpStream) -> anyhow::Result<()> {
         let mut header = [0u8; 16];
         connection.read_exact(&mut header).await?;
         let [length, id, _, code] = [0, 4, 8, 12].map(|at| number(&header, at));
-        let length = usize::try_from(length)?
-            .checked_sub(16)
-            .context("a message shorter than its header")?;
+        let length = usize::try_from(length)?.checked_sub(16).context("a message shorter than its header")?;
         anyhow::ensure!(length <= 48_000_000, "a message over 48 MB");
         let mut body = vec![0u8; length];
         connection.read_exact(&mut body).await?;
@@ -62,34 +58,15 @@ async fn serve(mut connection: TcpStream) -> anyhow::Result<()> {
             // flags, then a section of kind 0: one document
             OP_MSG => {
                 let command = RawDocumentBuf::from_bytes(document_at(&body, 5)?)?;
-                message(
-                    OP_MSG,
-                    id,
-                    &[&0i32.to_le_bytes()[..], &[0], answer(&command)?.as_bytes()].concat(),
-                )
+                message(OP_MSG, id, &[&0i32.to_le_bytes()[..], &[0], answer(&command)?.as_bytes()].concat())
             }
             // flags, full collection name, skip, limit, document
             OP_QUERY => {
-                let end = body
-                    .iter()
-                    .skip(4)
-                    .position(|b| *b == 0)
-                    .context("a query without a collection name")?
-                    + 4;
+                let end = body.iter().skip(4).position(|b| *b == 0).context("a query without a collection name")? + 4;
                 let command = RawDocumentBuf::from_bytes(document_at(&body, end + 9)?)?;
                 // flags, cursor id, starting from, number returned
-                let head = [
-                    &8i32.to_le_bytes()[..],
-                    &0i64.to_le_bytes(),
-                    &0i32.to_le_bytes(),
-                    &1i32.to_le_bytes(),
-                ]
-                .concat();
-                message(
-                    OP_REPLY,
-                    id,
-                    &[&head[..], answer(&command)?.as_bytes()].concat(),
-                )
+                let head = [&8i32.to_le_bytes()[..], &0i64.to_le_bytes(), &0i32.to_le_bytes(), &1i32.to_le_bytes()].concat();
+                message(OP_REPLY, id, &[&head[..], answer(&command)?.as_bytes()].concat())
             }
             other => anyhow::bail!("operation {other} is not spoken here"),
         };
@@ -98,13 +75,7 @@ async fn serve(mut connection: TcpStream) -> anyhow::Result<()> {
 }
 
 fn answer(command: &RawDocumentBuf) -> anyhow::Result<RawDocumentBuf> {
-    let name = command
-        .iter()
-        .next()
-        .context("an empty command")??
-        .0
-        .as_str()
-        .to_ascii_lowercase();
+    let name = command.iter().next().context("an empty command")??.0.as_str().to_ascii_lowercase();
     Ok(match name.as_str() {
         "hello" | "ismaster" => RawDocumentBuf::try_from(&handshake())?,
         "ping" | "endsessions" => rawdoc! {"ok": 1.0},
@@ -134,24 +105,12 @@ fn handshake() -> Document {
 
 fn message(code: i32, to: i32, body: &[u8]) -> Vec<u8> {
     let length = 16 + body.len() as i32;
-    [
-        &length.to_le_bytes()[..],
-        &1i32.to_le_bytes(),
-        &to.to_le_bytes(),
-        &code.to_le_bytes(),
-        body,
-    ]
-    .concat()
+    [&length.to_le_bytes()[..], &1i32.to_le_bytes(), &to.to_le_bytes(), &code.to_le_bytes(), body].concat()
 }
 
 fn document_at(body: &[u8], at: usize) -> anyhow::Result<Vec<u8>> {
-    let length = body
-        .get(at..at + 4)
-        .map(|_| number(body, at))
-        .context("a message without a document")?;
-    let document = body
-        .get(at..at + usize::try_from(length)?)
-        .context("a document that ends early")?;
+    let length = body.get(at..at + 4).map(|_| number(body, at)).context("a message without a document")?;
+    let document = body.get(at..at + usize::try_from(length)?).context("a document that ends early")?;
     Ok(document.to_vec())
 }
 

@@ -39,9 +39,7 @@ impl FaultProxy {
     /// Listens on a free loopback port and passes on to `target` (`address:port`).
     pub async fn start(target: impl Into<String>) -> anyhow::Result<FaultProxy> {
         let target: Arc<str> = target.into().into();
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .context("listening for a proxy")?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("listening for a proxy")?;
         let address = listener.local_addr()?.to_string();
         let (fault, faults) = watch::channel(Fault::None);
         let accepted = Arc::new(AtomicU64::new(0));
@@ -54,12 +52,7 @@ impl FaultProxy {
                 connections.spawn(async move { serve(client, &target, faults).await.ok() });
             }
         });
-        Ok(FaultProxy {
-            address,
-            fault,
-            accepted,
-            task,
-        })
+        Ok(FaultProxy { address, fault, accepted, task })
     }
 
     /// `127.0.0.1:<port>`.
@@ -86,23 +79,13 @@ impl Drop for FaultProxy {
 }
 
 /// Serves one connection until an end closes it or the fault does.
-async fn serve(
-    mut client: TcpStream,
-    target: &str,
-    mut faults: watch::Receiver<Fault>,
-) -> anyhow::Result<()> {
+async fn serve(mut client: TcpStream, target: &str, mut faults: watch::Receiver<Fault>) -> anyhow::Result<()> {
     let first = *faults.borrow_and_update();
     if first == Fault::Refuse {
         return Ok(());
     }
-    let mut left = if let Fault::CutAfter(bytes) = first {
-        bytes
-    } else {
-        u64::MAX
-    };
-    let mut server = TcpStream::connect(target)
-        .await
-        .context("reaching the proxy's target")?;
+    let mut left = if let Fault::CutAfter(bytes) = first { bytes } else { u64::MAX };
+    let mut server = TcpStream::connect(target).await.context("reaching the proxy's target")?;
     let (mut question, mut answer) = (vec![0u8; 64 * 1024], vec![0u8; 64 * 1024]);
     loop {
         let frozen = *faults.borrow() == Fault::BlackHole;
@@ -165,12 +148,7 @@ mod tests {
     #[tokio::test]
     async fn each_fault_does_what_it_says_and_heals() {
         let proxy = proxied().await;
-        for (fault, bytes) in [
-            (Fault::None, 1000),
-            (Fault::CutAfter(300), 300),
-            (Fault::Refuse, 0),
-            (Fault::None, 1000),
-        ] {
+        for (fault, bytes) in [(Fault::None, 1000), (Fault::CutAfter(300), 300), (Fault::Refuse, 0), (Fault::None, 1000)] {
             proxy.set(fault);
             assert_eq!(received(&proxy).await, bytes, "{fault:?}");
         }

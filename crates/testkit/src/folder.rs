@@ -38,26 +38,13 @@ pub struct ServerFolder {
 impl ServerFolder {
     /// Makes a new folder `oplogue-<purpose>-…` in the system's temporary folder.
     pub fn new(purpose: &str) -> anyhow::Result<ServerFolder> {
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("oplogue-{purpose}-"))
-            .tempdir();
-        let path = folder
-            .context("making a temporary folder for a test server")?
-            .keep();
+        let folder = tempfile::Builder::new().prefix(&format!("oplogue-{purpose}-")).tempdir();
+        let path = folder.context("making a temporary folder for a test server")?.keep();
         let mut command = Command::new("sh");
         command.arg("-c").arg(WATCHDOG).arg("watchdog").arg(&path);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).current_dir("/");
         let watchdog = command.spawn().context("starting the watchdog shell")?;
-        Ok(ServerFolder {
-            path,
-            watchdog,
-            processes: Mutex::default(),
-        })
+        Ok(ServerFolder { path, watchdog, processes: Mutex::default() })
     }
 
     /// Where it is.
@@ -66,36 +53,13 @@ impl ServerFolder {
     }
 
     /// Starts `program` under `name`; its output goes to `<name>.out`. A name can be used again when its process is gone.
-    pub fn spawn(
-        &self,
-        name: &str,
-        program: &Path,
-        environment: &[(String, String)],
-        arguments: &[String],
-    ) -> anyhow::Result<()> {
-        let output = std::fs::File::create(self.path.join(format!("{name}.out")))
-            .context("creating an output file")?;
+    pub fn spawn(&self, name: &str, program: &Path, environment: &[(String, String)], arguments: &[String]) -> anyhow::Result<()> {
+        let output = std::fs::File::create(self.path.join(format!("{name}.out"))).context("creating an output file")?;
         let mut command = Command::new("sh");
-        command
-            .arg("-c")
-            .arg(BECOME)
-            .arg(self.pid_file(name))
-            .arg(program)
-            .args(arguments);
-        command.envs(
-            environment
-                .iter()
-                .map(|(k, v)| (OsStr::new(k), OsStr::new(v))),
-        );
-        command
-            .stdin(Stdio::null())
-            .stderr(output.try_clone()?)
-            .stdout(output)
-            .process_group(0)
-            .current_dir(&self.path);
-        let child = command
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
+        command.arg("-c").arg(BECOME).arg(self.pid_file(name)).arg(program).args(arguments);
+        command.envs(environment.iter().map(|(k, v)| (OsStr::new(k), OsStr::new(v))));
+        command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output).process_group(0).current_dir(&self.path);
+        let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
         self.processes().insert(name.into(), child);
         Ok(())
     }
@@ -133,18 +97,8 @@ impl ServerFolder {
 
     /// Sends a signal by its name without `SIG`, e.g. `STOP`.
     pub fn signal(&self, name: &str, signal: &str) -> anyhow::Result<()> {
-        let pid = self
-            .pid(name)
-            .with_context(|| format!("{name} does not run: no signal {signal} sent"))?;
-        let status = Command::new("sh")
-            .args([
-                "-c",
-                "kill -s \"$1\" \"$2\"",
-                "signal",
-                signal,
-                &pid.to_string(),
-            ])
-            .status()?;
+        let pid = self.pid(name).with_context(|| format!("{name} does not run: no signal {signal} sent"))?;
+        let status = Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "signal", signal, &pid.to_string()]).status()?;
         anyhow::ensure!(status.success(), "kill -s {signal} {pid} ({name}) failed");
         Ok(())
     }
@@ -166,9 +120,7 @@ impl ServerFolder {
 
     fn processes(&self) -> MutexGuard<'_, BTreeMap<String, Child>> {
         // A panic elsewhere must not keep us from killing the processes.
-        self.processes
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

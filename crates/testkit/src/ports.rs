@@ -32,17 +32,10 @@ impl Port {
             let step = NEXT.fetch_add(1, Ordering::Relaxed);
             let number = (FIRST + start.wrapping_add(step) % COUNT) as u16;
             let path = folder.join(number.to_string());
-            let lock = File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&path);
+            let lock = File::options().create(true).truncate(false).write(true).open(&path);
             let lock = lock.with_context(|| format!("opening the lock file {}", path.display()))?;
             if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
-                return Ok(Port {
-                    number,
-                    _lock: lock,
-                });
+                return Ok(Port { number, _lock: lock });
             }
         }
         anyhow::bail!("no free port between {FIRST} and {}", FIRST + COUNT)
@@ -65,9 +58,7 @@ mod tests {
 
     #[test]
     fn reserved_ports_differ_and_are_free() {
-        let ports: Vec<Port> = (0..50)
-            .map(|_| Port::reserve().expect("a free port"))
-            .collect();
+        let ports: Vec<Port> = (0..50).map(|_| Port::reserve().expect("a free port")).collect();
         let mut numbers: Vec<u16> = ports.iter().map(Port::number).collect();
         numbers.sort_unstable();
         numbers.dedup();

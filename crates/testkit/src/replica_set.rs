@@ -46,30 +46,14 @@ impl ReplicaSet {
         let version = options.version;
         let mongod = tokio::task::spawn_blocking(move || downloads::mongod(version)).await??;
         let folder = ServerFolder::new(&options.name)?;
-        let ports = (0..options.members)
-            .map(|_| Port::reserve())
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let certificates = options
-            .tls
-            .then(|| Certificates::generate(folder.path()))
-            .transpose()?;
-        let set = ReplicaSet {
-            options,
-            mongod,
-            ports,
-            certificates,
-            folder,
-        };
+        let ports = (0..options.members).map(|_| Port::reserve()).collect::<anyhow::Result<Vec<_>>>()?;
+        let certificates = options.tls.then(|| Certificates::generate(folder.path())).transpose()?;
+        let set = ReplicaSet { options, mongod, ports, certificates, folder };
         set.write_key()?;
         for member in 0..set.options.members {
             set.spawn(member)?;
         }
-        set.initiate().await.with_context(|| {
-            format!(
-                "starting replica set {} of mongod {version}",
-                set.options.name
-            )
-        })?;
+        set.initiate().await.with_context(|| format!("starting replica set {} of mongod {version}", set.options.name))?;
         Ok(set)
     }
 
@@ -90,53 +74,28 @@ impl ReplicaSet {
 
     /// Connection string of the whole set, with the root user and the CA file where they apply.
     pub fn uri(&self) -> String {
-        self.uri_with(
-            Some(ROOT),
-            "admin",
-            &self.hosts().join(","),
-            &format!("replicaSet={}", self.name()),
-        )
+        self.uri_with(Some(ROOT), "admin", &self.hosts().join(","), &format!("replicaSet={}", self.name()))
     }
 
     /// Connection string of one member alone (`directConnection=true`).
     pub fn uri_of(&self, member: usize) -> String {
-        self.uri_with(
-            Some(ROOT),
-            "admin",
-            &self.ports[member].address(),
-            "directConnection=true",
-        )
+        self.uri_with(Some(ROOT), "admin", &self.ports[member].address(), "directConnection=true")
     }
 
     /// Connection string of the set for another user of the `admin` database.
     pub fn uri_as(&self, user: &str, password: &str) -> String {
         let hosts = self.hosts().join(",");
-        self.uri_with(
-            Some((&encoded(user), &encoded(password))),
-            "admin",
-            &hosts,
-            &format!("replicaSet={}", self.name()),
-        )
+        self.uri_with(Some((&encoded(user), &encoded(password))), "admin", &hosts, &format!("replicaSet={}", self.name()))
     }
 
     /// Connection string of the set without a user.
     pub fn uri_without_credentials(&self) -> String {
-        self.uri_with(
-            None,
-            "",
-            &self.hosts().join(","),
-            &format!("replicaSet={}", self.name()),
-        )
+        self.uri_with(None, "", &self.hosts().join(","), &format!("replicaSet={}", self.name()))
     }
 
     /// As [`uri_of`](Self::uri_of) for the internal user `__system`, who may do everything; without auth, plain.
     pub fn uri_of_internal(&self, member: usize) -> String {
-        self.uri_with(
-            Some(("__system", KEY)),
-            "local&authMechanism=SCRAM-SHA-256",
-            &self.ports[member].address(),
-            "directConnection=true",
-        )
+        self.uri_with(Some(("__system", KEY)), "local&authMechanism=SCRAM-SHA-256", &self.ports[member].address(), "directConnection=true")
     }
 
     /// Certificates, with `tls`.
@@ -151,9 +110,7 @@ impl ReplicaSet {
 
     /// The log file of a member. It is continued when the member restarts.
     pub fn log_path(&self, member: usize) -> PathBuf {
-        self.folder
-            .path()
-            .join(format!("{}.log", process_name(member)))
+        self.folder.path().join(format!("{}.log", process_name(member)))
     }
 
     /// A new client of the whole set, as root.
@@ -166,13 +123,7 @@ impl ReplicaSet {
         connect(&self.uri_of(member)).await
     }
 
-    fn uri_with(
-        &self,
-        user: Option<(&str, &str)>,
-        source: &str,
-        hosts: &str,
-        query: &str,
-    ) -> String {
+    fn uri_with(&self, user: Option<(&str, &str)>, source: &str, hosts: &str, query: &str) -> String {
         let mut uri = String::from("mongodb://");
         let user = user.filter(|_| self.options.auth);
         if let Some((name, password)) = user {
@@ -193,16 +144,13 @@ impl ReplicaSet {
         let path = self.folder.path().join("key");
         std::fs::write(&path, KEY).context("writing the keyFile")?;
         // mongod refuses a key that others may read.
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
-            .context("protecting the keyFile")
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).context("protecting the keyFile")
     }
 }
 
 /// A client with patient time limits.
 pub async fn connect(uri: &str) -> anyhow::Result<Client> {
-    let mut options = ClientOptions::parse(uri)
-        .await
-        .with_context(|| format!("reading the URI {uri}"))?;
+    let mut options = ClientOptions::parse(uri).await.with_context(|| format!("reading the URI {uri}"))?;
     options.server_selection_timeout = Some(crate::wait::PATIENCE);
     options.connect_timeout = Some(Duration::from_secs(30));
     options.heartbeat_freq = Some(Duration::from_secs(1));
@@ -211,15 +159,7 @@ pub async fn connect(uri: &str) -> anyhow::Result<Client> {
 
 /// A user name or password as it must stand in a URI.
 fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|b| {
-            if b.is_ascii_alphanumeric() {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect()
+    text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 fn process_name(member: usize) -> String {
@@ -229,10 +169,6 @@ fn process_name(member: usize) -> String {
 /// The `isMaster` answer, which every version from 4.2 on gives without login.
 async fn is_master(client: &Client) -> anyhow::Result<bson::Document> {
     let admin = client.database("admin");
-    let answer = tokio::time::timeout(
-        Duration::from_secs(5),
-        admin.run_command(doc! {"isMaster": 1}),
-    )
-    .await;
+    let answer = tokio::time::timeout(Duration::from_secs(5), admin.run_command(doc! {"isMaster": 1})).await;
     Ok(answer.context("no answer to isMaster in 5 s")??)
 }

@@ -61,8 +61,7 @@ impl S3Server {
         static SHARED: OnceCell<S3Server> = OnceCell::const_new();
         let start = || async {
             match std::env::var(SHARED_VARIABLE) {
-                Ok(text) => S3Server::from_description(&text)
-                    .with_context(|| format!("reading ${SHARED_VARIABLE}")),
+                Ok(text) => S3Server::from_description(&text).with_context(|| format!("reading ${SHARED_VARIABLE}")),
                 Err(_) => S3Server::start().await,
             }
         };
@@ -84,12 +83,10 @@ impl S3Server {
 
     /// Reads a [`description`](Self::description).
     pub fn from_description(text: &str) -> anyhow::Result<S3Server> {
-        let value: Value =
-            serde_json::from_str(text).context("the description of an S3 server is not JSON")?;
+        let value: Value = serde_json::from_str(text).context("the description of an S3 server is not JSON")?;
         let field = |name: &str| {
             let text = value.get(name).and_then(Value::as_str);
-            text.map(String::from)
-                .with_context(|| format!("the description of an S3 server has no {name:?}"))
+            text.map(String::from).with_context(|| format!("the description of an S3 server has no {name:?}"))
         };
         Ok(S3Server {
             endpoint: field("endpoint")?,
@@ -106,12 +103,7 @@ impl S3Server {
     pub async fn new_bucket(&self) -> anyhow::Result<S3Bucket> {
         let bucket = self.bucket(&format!("test-{}", unique()));
         let made = bucket.request("PUT", None, &[], &[], &[]).await?;
-        anyhow::ensure!(
-            made.status == 200,
-            "making bucket {}: {}",
-            bucket.bucket,
-            made.describe()
-        );
+        anyhow::ensure!(made.status == 200, "making bucket {}: {}", bucket.bucket, made.describe());
         Ok(bucket)
     }
 
@@ -141,7 +133,6 @@ fn unique() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
     // A process id comes again one day, so chance is added: the standard library's own hasher seed.
-    let chance =
-        std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+    let chance = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
     format!("{chance:016x}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }

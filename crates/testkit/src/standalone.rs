@@ -25,29 +25,17 @@ impl Standalone {
         let port = Port::reserve()?;
         let data = folder.path().join("data");
         std::fs::create_dir(&data).context("creating the data folder")?;
-        let arguments =
-            crate::replica_set::common_arguments(&data.display().to_string(), port.number(), 0.25);
+        let arguments = crate::replica_set::common_arguments(&data.display().to_string(), port.number(), 0.25);
         folder.spawn("mongod", &mongod.program, &mongod.environment, &arguments)?;
         until("the standalone mongod to listen", || async {
             if let Some(end) = folder.ended("mongod") {
                 return Ok(Some(Err(end)));
             }
-            Ok(tokio::net::TcpStream::connect(port.address())
-                .await
-                .ok()
-                .map(|_| Ok(())))
+            Ok(tokio::net::TcpStream::connect(port.address()).await.ok().map(|_| Ok(())))
         })
         .await?
-        .map_err(|end| {
-            anyhow::anyhow!(
-                "mongod {version} {end}\n{}",
-                tail(&folder.path().join("mongod.out"), 15)
-            )
-        })?;
-        Ok(Standalone {
-            port,
-            _folder: folder,
-        })
+        .map_err(|end| anyhow::anyhow!("mongod {version} {end}\n{}", tail(&folder.path().join("mongod.out"), 15)))?;
+        Ok(Standalone { port, _folder: folder })
     }
 
     /// `mongodb://127.0.0.1:<port>/`.

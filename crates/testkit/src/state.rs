@@ -72,19 +72,14 @@ impl State {
     /// what was renamed, because beside a live original there must be others.
     pub fn renamed(self, from: &str, to: &str) -> State {
         let rename = |(name, mut state): (String, CollectionState)| {
-            let rest = name
-                .strip_prefix(from)
-                .filter(|rest| rest.is_empty() || (rest.starts_with('.') && !from.contains('.')));
+            let rest = name.strip_prefix(from).filter(|rest| rest.is_empty() || (rest.starts_with('.') && !from.contains('.')));
             let Some(rest) = rest else {
                 return (name, state);
             };
             state.uuid = None;
             (format!("{to}{rest}"), state)
         };
-        State {
-            collections: self.collections.into_iter().map(rename).collect(),
-            ..self
-        }
+        State { collections: self.collections.into_iter().map(rename).collect(), ..self }
     }
 
     /// Full names of all collections, sorted.

@@ -9,15 +9,9 @@ use tempfile::TempDir;
 /// Unpacks a plain tar file into a new temporary folder, which is removed when the value is dropped.
 pub fn unpack(tar: impl AsRef<Path>) -> anyhow::Result<TempDir> {
     let path = tar.as_ref();
-    let folder = tempfile::Builder::new()
-        .prefix("oplogue-fixture-")
-        .tempdir()
-        .context("making a folder for a fixture")?;
-    let file =
-        File::open(path).with_context(|| format!("opening the fixture {}", path.display()))?;
-    tar::Archive::new(file)
-        .unpack(folder.path())
-        .with_context(|| format!("unpacking {}", path.display()))?;
+    let folder = tempfile::Builder::new().prefix("oplogue-fixture-").tempdir().context("making a folder for a fixture")?;
+    let file = File::open(path).with_context(|| format!("opening the fixture {}", path.display()))?;
+    tar::Archive::new(file).unpack(folder.path()).with_context(|| format!("unpacking {}", path.display()))?;
     Ok(folder)
 }
 
@@ -33,14 +27,10 @@ mod tests {
         let mut header = tar::Header::new_gnu();
         header.set_size(3);
         header.set_mode(0o644);
-        tar.append_data(&mut header, "a b/ü%*.bin", &b"xyz"[..])
-            .expect("packed");
+        tar.append_data(&mut header, "a b/ü%*.bin", &b"xyz"[..]).expect("packed");
         tar.finish().expect("finished");
         let unpacked = unpack(&path).expect("unpacked");
-        assert_eq!(
-            std::fs::read(unpacked.path().join("a b/ü%*.bin")).expect("the file"),
-            b"xyz"
-        );
+        assert_eq!(std::fs::read(unpacked.path().join("a b/ü%*.bin")).expect("the file"), b"xyz");
     }
 
     #[test]

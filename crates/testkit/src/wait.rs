@@ -27,8 +27,5 @@ where
         tokio::time::sleep(pause).await;
         pause = (pause * 5 / 4).min(Duration::from_millis(200));
     }
-    anyhow::bail!(
-        "waited {} s for {what}; last answer: {last}",
-        PATIENCE.as_secs()
-    )
+    anyhow::bail!("waited {} s for {what}; last answer: {last}", PATIENCE.as_secs())
 }

@@ -24,10 +24,7 @@ pub fn read_exhaust(address: &str, expected_bytes: u64) -> anyhow::Result<f64> {
     })?;
     let seconds = begun.elapsed().as_secs_f64();
     let bytes: u64 = read.into_iter().sum();
-    anyhow::ensure!(
-        bytes >= expected_bytes,
-        "the exhaust cursors gave {bytes} bytes, {expected_bytes} are there"
-    );
+    anyhow::ensure!(bytes >= expected_bytes, "the exhaust cursors gave {bytes} bytes, {expected_bytes} are there");
     Ok(seconds)
 }
 
@@ -53,10 +50,7 @@ pub async fn read_driver(client: &Client, expected_bytes: u64) -> anyhow::Result
     for reader in futures::future::join_all(readers).await {
         bytes += reader.context("a reader panicked")??;
     }
-    anyhow::ensure!(
-        bytes >= expected_bytes,
-        "the driver's cursors gave {bytes} bytes, {expected_bytes} are there"
-    );
+    anyhow::ensure!(bytes >= expected_bytes, "the driver's cursors gave {bytes} bytes, {expected_bytes} are there");
     Ok(begun.elapsed().as_secs_f64())
 }
 
@@ -80,10 +74,7 @@ pub fn load(address: &str, size_mb: u64) -> anyhow::Result<(u64, u64)> {
         wire.send(&message)?;
         Ok(bytes)
     })?;
-    Ok((
-        loaded.into_iter().sum(),
-        stretches.iter().map(|stretch| stretch.numbers.end - stretch.numbers.start).sum(),
-    ))
+    Ok((loaded.into_iter().sum(), stretches.iter().map(|stretch| stretch.numbers.end - stretch.numbers.start).sum()))
 }
 
 /// Works off `jobs` in their order with [`PARALLEL`] connections, each on a thread of its own.

@@ -3,12 +3,7 @@
 /// `2 cores of …, 24 GiB memory, load 0.4 before`, as far as the system tells.
 pub fn machine() -> String {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();
-    describe(
-        std::thread::available_parallelism().map_or(0, usize::from),
-        &read("cpuinfo"),
-        &read("meminfo"),
-        &read("loadavg"),
-    )
+    describe(std::thread::available_parallelism().map_or(0, usize::from), &read("cpuinfo"), &read("meminfo"), &read("loadavg"))
 }
 
 fn describe(cores: usize, cpuinfo: &str, meminfo: &str, loadavg: &str) -> String {

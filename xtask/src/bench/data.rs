@@ -23,48 +23,12 @@ pub struct Collection {
 
 /// Large ones first, so that four readers end at about the same time.
 pub const COLLECTIONS: [Collection; 6] = [
-    Collection {
-        database: "shop",
-        name: "orders",
-        document_bytes: 1_000,
-        share: 25,
-        index: Some(&[("customer", 1), ("at", -1)]),
-    },
-    Collection {
-        database: "shop",
-        name: "events",
-        document_bytes: 300,
-        share: 20,
-        index: None,
-    },
-    Collection {
-        database: "crm",
-        name: "customers",
-        document_bytes: 1_000,
-        share: 15,
-        index: Some(&[("token", 1)]),
-    },
-    Collection {
-        database: "shop",
-        name: "sessions",
-        document_bytes: 300,
-        share: 15,
-        index: None,
-    },
-    Collection {
-        database: "crm",
-        name: "documents",
-        document_bytes: 10_000,
-        share: 15,
-        index: None,
-    },
-    Collection {
-        database: "crm",
-        name: "mails",
-        document_bytes: 10_000,
-        share: 10,
-        index: None,
-    },
+    Collection { database: "shop", name: "orders", document_bytes: 1_000, share: 25, index: Some(&[("customer", 1), ("at", -1)]) },
+    Collection { database: "shop", name: "events", document_bytes: 300, share: 20, index: None },
+    Collection { database: "crm", name: "customers", document_bytes: 1_000, share: 15, index: Some(&[("token", 1)]) },
+    Collection { database: "shop", name: "sessions", document_bytes: 300, share: 15, index: None },
+    Collection { database: "crm", name: "documents", document_bytes: 10_000, share: 15, index: None },
+    Collection { database: "crm", name: "mails", document_bytes: 10_000, share: 10, index: None },
 ];
 
 pub const DATABASES: [&str; 2] = ["shop", "crm"];
@@ -154,10 +118,7 @@ impl Collection {
         document.append(cstr!("amount"), (random.next() % 100_000) as f64 / 100.0);
         document.append(cstr!("token"), format!("{:016x}{:016x}", random.next(), random.next()));
         // Name, length and end of the text take about 11 bytes.
-        document.append(
-            cstr!("text"),
-            random.text(self.document_bytes.saturating_sub(document.as_bytes().len() + 11)),
-        );
+        document.append(cstr!("text"), random.text(self.document_bytes.saturating_sub(document.as_bytes().len() + 11)));
         document
     }
 }
@@ -173,14 +134,8 @@ impl Stretch {
     /// The whole data set, or the first `1/divisor` of each collection, in stretches.
     pub fn all(size_mb: u64, divisor: u64) -> Vec<Stretch> {
         let of = |collection: &'static Collection| {
-            let (end, step) = (
-                collection.documents(size_mb) / divisor,
-                (MESSAGE_DOCUMENTS_BYTES / collection.document_bytes) as u64,
-            );
-            (0..end).step_by(step as usize).map(move |start| Stretch {
-                collection,
-                numbers: start..end.min(start + step),
-            })
+            let (end, step) = (collection.documents(size_mb) / divisor, (MESSAGE_DOCUMENTS_BYTES / collection.document_bytes) as u64);
+            (0..end).step_by(step as usize).map(move |start| Stretch { collection, numbers: start..end.min(start + step) })
         };
         COLLECTIONS.iter().flat_map(of).collect()
     }
@@ -201,10 +156,7 @@ pub fn build_indexes(wire: &mut Wire) -> anyhow::Result<usize> {
     let mut built = 0;
     for collection in &COLLECTIONS {
         let Some(keys) = collection.index else { continue };
-        let key: bson::Document = keys
-            .iter()
-            .map(|(field, order)| ((*field).to_owned(), bson::Bson::Int32(*order)))
-            .collect();
+        let key: bson::Document = keys.iter().map(|(field, order)| ((*field).to_owned(), bson::Bson::Int32(*order))).collect();
         let command =
             doc! { "createIndexes": collection.name, "indexes": [{ "key": key, "name": "secondary" }], "$db": collection.database };
         wire.run(&RawDocumentBuf::try_from(&command)?)?;
@@ -238,14 +190,15 @@ impl Random {
     }
 
     fn text(&mut self, bytes: usize) -> String {
-        let mut text = String::with_capacity(bytes + 16);
+        let mut text = String::with_capacity(bytes + 128);
         while text.len() < bytes {
             let bits = self.next();
-            // Ten words of six bits each.
+            // Ten words of six bits each, and an id: about as compressible as the reference's data.
             for place in 0..10 {
                 text.push_str(WORDS[(bits >> (place * 6)) as usize % WORDS.len()]);
                 text.push(' ');
             }
+            text.push_str(&format!("{:016x} ", self.next()));
         }
         text.truncate(bytes);
         text
@@ -268,11 +221,7 @@ mod tests {
             let document = collection.document(7);
             assert_eq!(document, collection.document(7));
             assert_ne!(document, collection.document(8));
-            assert!(
-                document.as_bytes().len().abs_diff(collection.document_bytes) < 8,
-                "{}",
-                document.as_bytes().len()
-            );
+            assert!(document.as_bytes().len().abs_diff(collection.document_bytes) < 8, "{}", document.as_bytes().len());
             assert!(collection.id(7) < collection.id(8) && collection.id((1 << 20) - 1) < collection.id(1 << 20));
         }
     }
@@ -282,10 +231,7 @@ mod tests {
         for divisor in [1, 4] {
             for collection in &COLLECTIONS {
                 let stretches = Stretch::all(40, divisor);
-                let mut numbers = stretches
-                    .iter()
-                    .filter(|one| one.collection.name == collection.name)
-                    .flat_map(|one| one.numbers.clone());
+                let mut numbers = stretches.iter().filter(|one| one.collection.name == collection.name).flat_map(|one| one.numbers.clone());
                 assert!((0..collection.documents(40) / divisor).all(|number| numbers.next() == Some(number)) && numbers.next().is_none());
             }
         }

@@ -35,19 +35,15 @@ pub struct Rate {
     /// What we did.
     pub ours: (&'static str, Samples),
     pub unit: &'static str,
-    /// What the ceiling did, if there is one.
-    pub ceiling: Option<(&'static str, Samples)>,
+    /// What the ceiling did.
+    pub ceiling: (&'static str, Samples),
 }
 
 impl Rate {
-    fn values(&self) -> (f64, Option<f64>, Option<f64>) {
-        let ours = self.ours.1.median().unwrap_or_default();
-        let ceiling = self.ceiling.as_ref().and_then(|(_, samples)| samples.median());
-        (
-            ours,
-            ceiling,
-            ceiling.filter(|ceiling| *ceiling > 0.0).map(|ceiling| ours / ceiling),
-        )
+    /// Ours, the ceiling, and ours as a part of it.
+    fn values(&self) -> [f64; 3] {
+        let [ours, ceiling] = [&self.ours.1, &self.ceiling.1].map(|samples| samples.median().unwrap_or_default());
+        [ours, ceiling, if ceiling > 0.0 { ours / ceiling } else { 0.0 }]
     }
 }
 
@@ -77,13 +73,13 @@ impl Figures {
         let mut text: String = self.conditions.iter().map(|(name, value)| format!("{name:<9} {value}\n")).collect();
         let mut rows = vec![["ours", "rate", "ceiling", "ratio", "what the ceiling is"].map(String::from)];
         for rate in &self.rates {
-            let (ours, ceiling, ratio) = rate.values();
+            let [ours, ceiling, ratio] = rate.values();
             rows.push([
                 rate.ours.0.to_owned(),
                 format!("{} {}", count(ours), rate.unit),
-                ceiling.map_or_else(|| "-".to_owned(), |ceiling| format!("{} {}", count(ceiling), rate.unit)),
-                ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
-                rate.ceiling.as_ref().map_or("", |(what, _)| what).to_owned(),
+                format!("{} {}", count(ceiling), rate.unit),
+                format!("{ratio:.2}"),
+                rate.ceiling.0.to_owned(),
             ]);
         }
         text.push_str(&format!("\n{}", table(&rows)));
@@ -100,16 +96,12 @@ impl Figures {
 
     /// For programs.
     pub fn json(&self) -> Value {
-        let conditions: serde_json::Map<String, Value> = self
-            .conditions
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), json!(value)))
-            .collect();
+        let conditions: serde_json::Map<String, Value> =
+            self.conditions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         let rates = self.rates.iter().map(|rate| {
-            let (ours, ceiling, ratio) = rate.values();
+            let [ours, ceiling, ratio] = rate.values();
             json!({ "what": rate.ours.0, "unit": rate.unit, "ours": ours, "ceiling": ceiling, "ratio": ratio,
-                "ceiling_is": rate.ceiling.as_ref().map(|(what, _)| what),
-                "runs": rate.ours.1.0, "ceiling_runs": rate.ceiling.as_ref().map(|(_, samples)| &samples.0) })
+                "ceiling_is": rate.ceiling.0, "runs": rate.ours.1.0, "ceiling_runs": rate.ceiling.1.0 })
         });
         let usage = self.usage.iter().map(|usage| {
             json!({ "command": usage.command, "peak_memory_bytes": usage.peak_bytes.largest(),
@@ -137,18 +129,13 @@ pub fn count(value: f64) -> String {
 
 /// The first and the last column to the left, numbers to the right when they are in between.
 fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let widths: Vec<usize> = (0..COLUMNS)
-        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default())
-        .collect();
+    let widths: Vec<usize> =
+        (0..COLUMNS).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()).collect();
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
             let left = column == 0 || (column == COLUMNS - 1 && COLUMNS > 4);
-            if left {
-                format!("{cell:<width$}")
-            } else {
-                format!("{cell:>width$}")
-            }
+            if left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
@@ -162,12 +149,7 @@ mod tests {
 
     #[test]
     fn the_median_is_the_middle() {
-        for (values, expected) in [
-            (vec![], None),
-            (vec![3.0], Some(3.0)),
-            (vec![9.0, 1.0, 4.0], Some(4.0)),
-            (vec![1.0, 2.0], Some(1.5)),
-        ] {
+        for (values, expected) in [(vec![], None), (vec![3.0], Some(3.0)), (vec![9.0, 1.0, 4.0], Some(4.0)), (vec![1.0, 2.0], Some(1.5))] {
             assert_eq!(Samples(values.clone()).median(), expected, "{values:?}");
         }
     }
@@ -180,26 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_shown_with_its_ratio_and_without_a_ceiling_with_none() {
-        let rate = |ceiling| Rate {
-            ours: ("snapshot", Samples(vec![50.0, 70.0])),
-            unit: "MB/s",
-            ceiling,
-        };
-        let rates = vec![rate(Some(("reading", Samples(vec![120.0])))), rate(None)];
-        let figures = Figures {
-            conditions: vec![("machine", "2 cores".into())],
-            rates,
-            usage: Vec::new(),
-            notes: vec!["a note".into()],
-        };
+    fn a_rate_is_shown_with_its_ceiling_and_the_ratio() {
+        let rate = Rate { ours: ("snapshot", Samples(vec![50.0, 70.0])), unit: "MB/s", ceiling: ("reading", Samples(vec![120.0])) };
+        let figures =
+            Figures { conditions: vec![("machine", "2 cores".into())], rates: vec![rate], usage: Vec::new(), notes: vec!["a note".into()] };
         let text = figures.text();
-        assert!(
-            text.contains("machine   2 cores") && text.contains("snapshot  60 MB/s  120 MB/s   0.50  reading"),
-            "{text}"
-        );
-        assert!(text.contains("snapshot  60 MB/s         -      -\n"), "{text}");
+        assert!(text.contains("machine   2 cores") && text.contains("snapshot  60 MB/s  120 MB/s   0.50  reading"), "{text}");
         assert_eq!(figures.json()["rates"][0]["ratio"], 0.5);
-        assert_eq!(figures.json()["rates"][1]["ceiling"], Value::Null);
     }
 }

@@ -68,22 +68,13 @@ impl Prebuilt {
 
     fn operation(&mut self, operation: &RawDocument, databases: &[&str]) -> anyhow::Result<()> {
         let namespace = operation.get_str("ns").context("an operation without `ns`")?;
-        if !databases
-            .iter()
-            .any(|database| namespace.strip_prefix(database).is_some_and(|rest| rest.starts_with('.')))
-        {
+        if !databases.iter().any(|database| namespace.strip_prefix(database).is_some_and(|rest| rest.starts_with('.'))) {
             return Ok(());
         }
         let kind = operation.get_str("op").context("an operation without `op`")?;
-        anyhow::ensure!(
-            matches!(kind, "i" | "u" | "d"),
-            "the bench writes documents only, and the oplog has {operation:?}"
-        );
+        anyhow::ensure!(matches!(kind, "i" | "u" | "d"), "the bench writes documents only, and the oplog has {operation:?}");
         let mut write = rawdoc! { "op": kind, "ns": namespace };
-        write.append(
-            cstr!("o"),
-            operation.get_document("o").context("an operation without `o`")?.to_owned(),
-        );
+        write.append(cstr!("o"), operation.get_document("o").context("an operation without `o`")?.to_owned());
         if let Ok(query) = operation.get_document("o2") {
             write.append(cstr!("o2"), query.to_owned());
         }

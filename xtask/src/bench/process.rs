@@ -31,10 +31,7 @@ impl Ran {
 
     /// The documents it printed, one a line.
     pub fn json_lines(&self) -> anyhow::Result<Vec<Value>> {
-        self.stdout
-            .lines()
-            .map(|line| serde_json::from_str(line).context("what `oplogue --json` printed is not a line of JSON"))
-            .collect()
+        self.stdout.lines().map(|line| serde_json::from_str(line).context("what `oplogue --json` printed is not a line of JSON")).collect()
     }
 }
 
@@ -47,9 +44,7 @@ pub async fn run(program: &Path, folder: &Path, words: &[&str]) -> anyhow::Resul
     let (stdout, stderr) = (folder.join("stdout"), folder.join("stderr"));
     let mut command = Command::new(program);
     command.args(words).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    command
-        .stdout(std::fs::File::create(&stdout)?)
-        .stderr(std::fs::File::create(&stderr)?);
+    command.stdout(std::fs::File::create(&stdout)?).stderr(std::fs::File::create(&stderr)?);
     let begun = Instant::now();
     let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
     let process = child.id().context("the process ended before it was watched")?;
@@ -70,12 +65,7 @@ pub async fn run(program: &Path, folder: &Path, words: &[&str]) -> anyhow::Resul
     let said = std::fs::read_to_string(&stderr).unwrap_or_default();
     anyhow::ensure!(status.success(), "`oplogue {}` ended with {status}:\n{said}", words.join(" "));
     let stdout = std::fs::read_to_string(&stdout).context("read what the program printed")?;
-    Ok(Ran {
-        seconds,
-        peak_bytes,
-        cpu_seconds,
-        stdout,
-    })
+    Ok(Ran { seconds, peak_bytes, cpu_seconds, stdout })
 }
 
 /// `VmHWM:     1234 kB`
@@ -98,10 +88,7 @@ mod tests {
 
     #[test]
     fn memory_and_cpu_are_read_from_proc() {
-        assert_eq!(
-            high_water_mark("Name:\tx\nVmPeak:\t 9000 kB\nVmHWM:\t    1234 kB\nVmRSS:\t 1 kB\n"),
-            Some(1234 * 1024)
-        );
+        assert_eq!(high_water_mark("Name:\tx\nVmPeak:\t 9000 kB\nVmHWM:\t    1234 kB\nVmRSS:\t 1 kB\n"), Some(1234 * 1024));
         assert_eq!(high_water_mark("Name:\tx\nState:\tZ (zombie)\n"), None);
         assert_eq!(cpu("77 (odd ) name) S 1 77 77 0 -1 4194560 500 0 0 0 150 25 0 0 20"), Some(1.75));
         assert_eq!(cpu(""), None);

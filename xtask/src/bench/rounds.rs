@@ -29,10 +29,10 @@ struct Measured {
     restore: Samples,
     restore_load: Samples,
     insert: Samples,
-    slice: Samples,
     replay: Samples,
     apply: Samples,
-    usage: [Usage; 4],
+    /// Of each kind of process.
+    usage: Vec<Usage>,
     stored_bytes: u64,
 }
 
@@ -47,24 +47,8 @@ struct Bench<'a> {
 /// Measures everything.
 pub async fn measure(options: Options, program: &Path) -> anyhow::Result<Figures> {
     let machine = conditions::machine();
-    let folder = tempfile::Builder::new()
-        .prefix("oplogue-bench-")
-        .tempdir()
-        .context("make a temporary folder")?;
-    let mut bench = Bench {
-        options,
-        program,
-        folder,
-        measured: Measured::default(),
-    };
-    for (usage, command) in bench.measured.usage.iter_mut().zip([
-        "oplogue backup",
-        "oplogue slice",
-        "oplogue restore --backup",
-        "oplogue restore --latest",
-    ]) {
-        usage.command = command;
-    }
+    let folder = tempfile::Builder::new().prefix("oplogue-bench-").tempdir().context("make a temporary folder")?;
+    let mut bench = Bench { options, program, folder, measured: Measured::default() };
 
     say(&format!("loading {} MB of BSON into a fresh mongod", count(options.size_mb as f64)));
     let source = Server::start().await?;
@@ -82,21 +66,14 @@ pub async fn measure(options: Options, program: &Path) -> anyhow::Result<Figures
     let at_base = source.hash().await?;
 
     say(&format!("writing {} oplog entries", count(options.entries as f64)));
-    source
-        .with(move |address| traffic::write(address, options.size_mb, options.entries))
-        .await?;
+    source.with(move |address| traffic::write(address, options.size_mb, options.entries)).await?;
     let end = source.newest().await?;
     let prebuilt = source.with(move |address| Prebuilt::read(address, base, end, &DATABASES)).await?;
     let prebuilt = std::sync::Arc::new(prebuilt);
-    anyhow::ensure!(
-        prebuilt.entries >= options.entries,
-        "the oplog has {} entries, {} were wanted",
-        prebuilt.entries,
-        options.entries
-    );
+    anyhow::ensure!(prebuilt.entries >= options.entries, "the oplog has {} entries, {} were wanted", prebuilt.entries, options.entries);
     let at_end = source.hash().await?;
     source.settle().await?;
-    bench.slice(&source, end, prebuilt.bytes).await?;
+    bench.slice(&source, end).await?;
 
     for round in 1..=options.runs {
         bench.insert(round).await?;
@@ -148,28 +125,23 @@ impl Bench<'_> {
         self.measured.read_driver.push(megabytes(bytes, seconds));
 
         let name = format!("bench-{round}");
-        let ran = self.oplogue(0, source, &["backup", "--name", &name, "--json"]).await?;
+        let ran = self.oplogue("backup", source, &["--name", &name, "--json"]).await?;
         self.measured.backup.push(megabytes(bytes, ran.seconds));
         let report = ran.json()?;
-        let read = report["document_bytes"]
-            .as_u64()
-            .context("the report of a backup has `document_bytes`")?;
+        let read = report["document_bytes"].as_u64().context("the report of a backup has `document_bytes`")?;
         anyhow::ensure!(read >= bytes, "the backup holds {read} bytes of documents, {bytes} are there");
         self.measured.stored_bytes = report["stored_bytes"].as_u64().unwrap_or_default();
-        Ok((
-            name,
-            time(&report["restores_to"]).context("the report of a backup has `restores_to`")?,
-        ))
+        Ok((name, time(&report["restores_to"]).context("the report of a backup has `restores_to`")?))
     }
 
     /// Stores the oplog up to `end` from where the newest backup ends. Once: there is nothing left to slice afterwards.
-    async fn slice(&mut self, source: &Server, end: Timestamp, bytes: u64) -> anyhow::Result<()> {
+    async fn slice(&mut self, source: &Server, end: Timestamp) -> anyhow::Result<()> {
         say("`oplogue slice`");
         let until = format!("{},{}", end.time, end.increment);
-        let ran = self.oplogue(1, source, &["slice", "--until", &until, "--json"]).await?;
+        // The last slice is cut when it is as old as the span: a short one, so that not much of the time is waiting.
+        let ran = self.oplogue("slice --span 1s", source, &["--until", &until, "--json"]).await?;
         let stored = ran.json_lines()?.iter().filter(|event| event["event"] == "stored").count();
         anyhow::ensure!(stored > 0, "`oplogue slice` ended without a slice");
-        self.measured.slice.push(megabytes(bytes, ran.seconds));
         Ok(())
     }
 
@@ -195,17 +167,12 @@ impl Bench<'_> {
     ) -> anyhow::Result<()> {
         say(&format!("round {round}: `oplogue restore --backup`"));
         let target = Server::start().await?;
-        let ran = self.oplogue(2, &target, &["restore", "--backup", name, "--yes", "--json"]).await?;
+        let ran = self.oplogue("restore", &target, &["--backup", name, "--yes", "--json"]).await?;
         self.measured.restore.push(megabytes(bytes, ran.seconds));
-        self.measured
-            .restore_load
-            .push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
+        self.measured.restore_load.push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
         target.must_equal(at_base, "`oplogue restore --backup`").await?;
 
-        say(&format!(
-            "round {round}: applying {} operations, prebuilt",
-            count(prebuilt.operations as f64)
-        ));
+        say(&format!("round {round}: applying {} operations, prebuilt", count(prebuilt.operations as f64)));
         // A restore builds secondary indexes at its end: here, too, they must not be in the way.
         target.with(|address| data::drop_indexes(&mut Wire::connect(address)?)).await?;
         target.settle().await?;
@@ -219,11 +186,9 @@ impl Bench<'_> {
     async fn restore_latest(&mut self, at_end: &[String], prebuilt: &Prebuilt, round: u64) -> anyhow::Result<()> {
         say(&format!("round {round}: `oplogue restore --latest`"));
         let target = Server::start().await?;
-        let ran = self.oplogue(3, &target, &["restore", "--latest", "--yes", "--json"]).await?;
+        let ran = self.oplogue("restore --latest", &target, &["--yes", "--json"]).await?;
         let report = ran.json()?;
-        let operations = report["report"]["operations_applied"]
-            .as_u64()
-            .context("the report of a restore has `operations_applied`")?;
+        let operations = report["report"]["operations_applied"].as_u64().context("the report of a restore has `operations_applied`")?;
         anyhow::ensure!(
             operations >= prebuilt.operations,
             "{operations} operations were applied, {} are in the oplog",
@@ -233,27 +198,31 @@ impl Bench<'_> {
         target.must_equal(at_end, "`oplogue restore --latest`").await
     }
 
-    /// Runs the program against `server`, and keeps what it used under `kind`.
-    async fn oplogue(&mut self, kind: usize, server: &Server, words: &[&str]) -> anyhow::Result<Ran> {
+    /// Runs `oplogue COMMAND` with more `words` against `server`, and keeps what it used.
+    async fn oplogue(&mut self, command: &'static str, server: &Server, words: &[&str]) -> anyhow::Result<Ran> {
         let storage = format!("file://{}", self.folder.path().join("storage").display());
         let uri = server.set.uri();
-        let words = [words, &["--uri", &uri, "--storage", &storage]].concat();
+        let words: Vec<&str> = command.split(' ').chain(words.iter().copied()).chain(["--uri", &uri, "--storage", &storage]).collect();
         let ran = process::run(self.program, self.folder.path(), &words).await?;
-        let usage = &mut self.measured.usage[kind];
-        usage.seconds.push(ran.seconds);
-        usage.cpu_seconds.push(ran.cpu_seconds);
-        usage.peak_bytes.push(ran.peak_bytes as f64);
+        self.measured.used(command, &ran);
         Ok(ran)
     }
 }
 
 impl Measured {
+    fn used(&mut self, command: &'static str, ran: &Ran) {
+        if !self.usage.iter().any(|usage| usage.command == command) {
+            self.usage.push(Usage { command, ..Usage::default() });
+        }
+        for usage in self.usage.iter_mut().filter(|usage| usage.command == command) {
+            usage.seconds.push(ran.seconds);
+            usage.cpu_seconds.push(ran.cpu_seconds);
+            usage.peak_bytes.push(ran.peak_bytes as f64);
+        }
+    }
+
     fn figures(self, conditions: Vec<(&'static str, String)>) -> Figures {
-        let rate = |ours: &'static str, samples: Samples, unit: &'static str, what: &'static str, ceiling: Samples| Rate {
-            ours: (ours, samples),
-            unit,
-            ceiling: Some((what, ceiling)),
-        };
+        let rate = |ours, samples, unit, what, ceiling| Rate { ours: (ours, samples), unit, ceiling: (what, ceiling) };
         let rates = vec![
             rate(
                 "snapshot",
@@ -262,13 +231,7 @@ impl Measured {
                 "reading: exhaust cursors, thin OP_MSG client, 4 collections at once",
                 self.read_exhaust,
             ),
-            rate(
-                "snapshot",
-                self.backup,
-                "MB/s",
-                "reading: the driver's raw batch cursors, 4 collections at once",
-                self.read_driver,
-            ),
+            rate("snapshot", self.backup, "MB/s", "reading: the driver's raw batch cursors, 4 collections at once", self.read_driver),
             rate(
                 "restore, all of it",
                 self.restore,
@@ -277,18 +240,7 @@ impl Measured {
                 self.insert.clone(),
             ),
             rate("restore, its loading", self.restore_load, "MB/s", "the same", self.insert),
-            rate(
-                "replay",
-                self.replay,
-                "ops/s",
-                "prebuilt atomic applyOps, one connection, no secondary indexes",
-                self.apply,
-            ),
-            Rate {
-                ours: ("slice", self.slice),
-                unit: "MB/s",
-                ceiling: None,
-            },
+            rate("replay", self.replay, "ops/s", "prebuilt atomic applyOps, one connection, no secondary indexes", self.apply),
         ];
         let notes = vec![
             format!(
@@ -298,12 +250,7 @@ impl Measured {
             ),
             REFERENCE.to_owned(),
         ];
-        Figures {
-            conditions,
-            rates,
-            usage: self.usage.into(),
-            notes,
-        }
+        Figures { conditions, rates, usage: self.usage.into(), notes }
     }
 }
 
@@ -314,20 +261,12 @@ fn megabytes(bytes: u64, seconds: f64) -> f64 {
 /// `{"t": seconds, "i": ordinal, …}`
 fn time(value: &Value) -> Option<Timestamp> {
     let number = |name: &str| value[name].as_u64().and_then(|number| u32::try_from(number).ok());
-    Some(Timestamp {
-        time: number("t")?,
-        increment: number("i")?,
-    })
+    Some(Timestamp { time: number("t")?, increment: number("i")? })
 }
 
 /// Seconds of one step of a restore.
 fn step(report: &Value, name: &str) -> anyhow::Result<f64> {
-    let steps = report["report"]["steps"]
-        .as_array()
-        .context("the report of a restore has `steps`")?;
-    let step = steps
-        .iter()
-        .find(|step| step["step"] == name)
-        .and_then(|step| step["seconds"].as_f64());
+    let steps = report["report"]["steps"].as_array().context("the report of a restore has `steps`")?;
+    let step = steps.iter().find(|step| step["step"] == name).and_then(|step| step["seconds"].as_f64());
     step.with_context(|| format!("the report of the restore has no step {name:?}: {steps:?}"))
 }

@@ -30,20 +30,13 @@ impl Server {
     /// Does blocking work with this server's address on a thread of its own.
     pub async fn with<T: Send + 'static>(&self, work: impl FnOnce(&str) -> anyhow::Result<T> + Send + 'static) -> anyhow::Result<T> {
         let address = self.address.clone();
-        tokio::task::spawn_blocking(move || work(&address))
-            .await
-            .context("a thread of the bench panicked")?
+        tokio::task::spawn_blocking(move || work(&address)).await.context("a thread of the bench panicked")?
     }
 
     /// Writes a checkpoint, so that the next measurement does not pay for the writes before it.
     pub async fn settle(&self) -> anyhow::Result<()> {
-        self.with(|address| {
-            Wire::connect(address)?
-                .run(&rawdoc! { "fsync": 1, "$db": "admin" })
-                .map(|_| ())
-                .context("write a checkpoint")
-        })
-        .await
+        self.with(|address| Wire::connect(address)?.run(&rawdoc! { "fsync": 1, "$db": "admin" }).map(|_| ()).context("write a checkpoint"))
+            .await
     }
 
     /// The newest entry that a majority has.
@@ -51,11 +44,8 @@ impl Server {
         self.with(|address| {
             let mut wire = Wire::connect(address)?;
             let reply = wire.run(&rawdoc! { "hello": 1, "$db": "admin" })?;
-            let time = reply
-                .get_document("lastWrite")
-                .and_then(|write| write.get_document("majorityOpTime"));
-            time.and_then(|time| time.get_timestamp("ts"))
-                .context("`hello` without the time of the newest entry")
+            let time = reply.get_document("lastWrite").and_then(|write| write.get_document("majorityOpTime"));
+            time.and_then(|time| time.get_timestamp("ts")).context("`hello` without the time of the newest entry")
         })
         .await
     }
@@ -76,10 +66,7 @@ impl Server {
     /// Fails when this server's documents are not those of `expected`, as [`hash`](Self::hash) gave it.
     pub async fn must_equal(&self, expected: &[String], what: &str) -> anyhow::Result<()> {
         let hash = self.hash().await?;
-        anyhow::ensure!(
-            hash == expected,
-            "{what}: the documents are not those of the source (`dbHash` of {DATABASES:?} differs)"
-        );
+        anyhow::ensure!(hash == expected, "{what}: the documents are not those of the source (`dbHash` of {DATABASES:?} differs)");
         Ok(())
     }
 }

@@ -24,10 +24,7 @@ const DOCUMENT_BYTES_MAX: usize = 1_000;
 
 /// Writes at least `entries` oplog entries. Blocks.
 pub fn write(address: &str, size_mb: u64, entries: u64) -> anyhow::Result<()> {
-    let collections: Vec<&Collection> = COLLECTIONS
-        .iter()
-        .filter(|collection| collection.document_bytes <= DOCUMENT_BYTES_MAX)
-        .collect();
+    let collections: Vec<&Collection> = COLLECTIONS.iter().filter(|collection| collection.document_bytes <= DOCUMENT_BYTES_MAX).collect();
     let rounds = entries.div_ceil(ROUND * collections.len() as u64);
     in_parallel(address, &collections, |wire, collection| {
         let mut writer = Writer::new(collection, size_mb);
@@ -51,18 +48,8 @@ impl Writer {
         let seed = collection.name.bytes().fold(0, |seed, byte| seed << 8 ^ u64::from(byte));
         let mut random = Random::new(seed);
         let id = [random.next().to_le_bytes(), random.next().to_le_bytes()].concat();
-        let session = Binary {
-            subtype: BinarySubtype::Uuid,
-            bytes: id,
-        };
-        Writer {
-            collection,
-            random,
-            oldest: 0,
-            next: collection.documents(size_mb),
-            session,
-            transaction: 0,
-        }
+        let session = Binary { subtype: BinarySubtype::Uuid, bytes: id };
+        Writer { collection, random, oldest: 0, next: collection.documents(size_mb), session, transaction: 0 }
     }
 
     fn round(&mut self, wire: &mut Wire) -> anyhow::Result<()> {

@@ -29,10 +29,7 @@ impl Wire {
     pub fn connect(address: &str) -> anyhow::Result<Wire> {
         let stream = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
         stream.set_nodelay(true).context("set TCP_NODELAY")?;
-        Ok(Wire {
-            stream: BufReader::with_capacity(64 << 10, stream),
-            reply: Vec::new(),
-        })
+        Ok(Wire { stream: BufReader::with_capacity(64 << 10, stream), reply: Vec::new() })
     }
 
     /// Sends a command, `$db` included, and returns the reply if it is `ok` and reports no failed writes.
@@ -58,20 +55,13 @@ impl Wire {
         find.append(bson::raw::cstr!("$db"), database);
         let collection = find.get_str("find").context("a `find` names its collection")?.to_owned();
         let first = self.run(&find)?;
-        let id = first
-            .get_document("cursor")
-            .and_then(|cursor| cursor.get_i64("id"))
-            .context("the cursor of a `find`")?;
+        let id = first.get_document("cursor").and_then(|cursor| cursor.get_i64("id")).context("the cursor of a `find`")?;
         take(first)?;
         let mut bytes = first.as_bytes().len() as u64;
         if id == 0 {
             return Ok(bytes);
         }
-        let get_more = message(
-            &rawdoc! { "getMore": id, "collection": collection, "$db": database },
-            None,
-            EXHAUST_ALLOWED,
-        )?;
+        let get_more = message(&rawdoc! { "getMore": id, "collection": collection, "$db": database }, None, EXHAUST_ALLOWED)?;
         self.stream.get_mut().write_all(&get_more).context("send a getMore")?;
         loop {
             let more = self.receive()? & MORE_TO_COME != 0;
@@ -79,10 +69,7 @@ impl Wire {
             take(reply)?;
             bytes += reply.as_bytes().len() as u64;
             if !more {
-                let left = reply
-                    .get_document("cursor")
-                    .and_then(|cursor| cursor.get_i64("id"))
-                    .context("the cursor of a `getMore`")?;
+                let left = reply.get_document("cursor").and_then(|cursor| cursor.get_i64("id")).context("the cursor of a `getMore`")?;
                 anyhow::ensure!(left == 0, "the server ended an exhaust cursor early");
                 return Ok(bytes);
             }
@@ -109,13 +96,8 @@ impl Wire {
 /// The documents of a batch, `firstBatch` or `nextBatch`.
 pub fn documents(reply: &RawDocument) -> anyhow::Result<impl Iterator<Item = anyhow::Result<&RawDocument>>> {
     let cursor = reply.get_document("cursor").context("a cursor")?;
-    let batch = cursor
-        .get_array("nextBatch")
-        .or_else(|_| cursor.get_array("firstBatch"))
-        .context("a batch")?;
-    Ok(batch
-        .into_iter()
-        .map(|element| element?.as_document().context("a batch holds documents")))
+    let batch = cursor.get_array("nextBatch").or_else(|_| cursor.get_array("firstBatch")).context("a batch")?;
+    Ok(batch.into_iter().map(|element| element?.as_document().context("a batch holds documents")))
 }
 
 /// A complete OP_MSG with `command` as its body, and with `documents` (complete BSON, one after another) as the sequence of that
@@ -124,10 +106,7 @@ pub fn message(command: &RawDocument, documents: Option<(&str, &[u8])>, flags: u
     let body = command.as_bytes();
     let sequence = documents.map_or(0, |(name, bytes)| 1 + 4 + name.len() + 1 + bytes.len());
     let length = HEADER_BYTES + 4 + 1 + body.len() + sequence;
-    anyhow::ensure!(
-        length <= MESSAGE_BYTES_MAX,
-        "a message of {length} bytes is more than a server takes"
-    );
+    anyhow::ensure!(length <= MESSAGE_BYTES_MAX, "a message of {length} bytes is more than a server takes");
     let mut message = Vec::with_capacity(length);
     for word in [length as i32, 1, 0, OP_MSG] {
         message.extend_from_slice(&word.to_le_bytes());
@@ -179,11 +158,8 @@ mod tests {
 
     #[test]
     fn a_refused_command_is_an_error() {
-        for reply in [
-            rawdoc! { "ok": 0.0, "errmsg": "no" },
-            rawdoc! { "ok": 1.0, "writeErrors": [{ "code": 11000 }] },
-            rawdoc! { "n": 1 },
-        ] {
+        for reply in [rawdoc! { "ok": 0.0, "errmsg": "no" }, rawdoc! { "ok": 1.0, "writeErrors": [{ "code": 11000 }] }, rawdoc! { "n": 1 }]
+        {
             assert!(checked(reply.as_bytes()).is_err(), "{reply:?}");
         }
         assert!(checked(rawdoc! { "ok": 1.0 }.as_bytes()).is_ok());

@@ -23,17 +23,11 @@ pub struct Program {
 
 impl Program {
     pub fn new(executable: PathBuf) -> Self {
-        Self {
-            executable,
-            colorful: false,
-        }
+        Self { executable, colorful: false }
     }
 
     pub fn colorful(executable: PathBuf) -> Self {
-        Self {
-            executable,
-            colorful: true,
-        }
+        Self { executable, colorful: true }
     }
 
     fn command(&self, verb: &str, words: &[String]) -> Command {
@@ -51,11 +45,7 @@ impl Program {
 
     /// Runs a command to its end and returns what it printed. What it says besides is shown when it fails.
     pub async fn run(&self, verb: &str, words: &[String]) -> anyhow::Result<String> {
-        let output = self
-            .command(verb, words)
-            .output()
-            .await
-            .with_context(|| format!("start oplogue {verb}"))?;
+        let output = self.command(verb, words).output().await.with_context(|| format!("start oplogue {verb}"))?;
         let remarks = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "oplogue {verb} failed ({}):\n{remarks}", output.status);
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -65,10 +55,7 @@ impl Program {
     pub async fn slice(&self, words: &[String], span: &str) -> anyhow::Result<Slicer> {
         let mut command = self.command("slice", words);
         let remarks = tempfile::NamedTempFile::new().context("make a file for what the slicer says")?;
-        command
-            .args(["--span", span, "--json"])
-            .stdout(Stdio::piped())
-            .stderr(remarks.reopen()?);
+        command.args(["--span", span, "--json"]).stdout(Stdio::piped()).stderr(remarks.reopen()?);
         let mut child = command.spawn().context("start oplogue slice")?;
         let events = BufReader::new(child.stdout.take().context("the slicer has no output")?).lines();
         let mut slicer = Slicer { child, events, remarks };
@@ -95,10 +82,7 @@ impl Slicer {
             }
             anyhow::bail!("the slicer ended by itself")
         };
-        let outcome = tokio::time::timeout(STORED_LIMIT, seen)
-            .await
-            .context("the slicer did not get there in time")
-            .flatten();
+        let outcome = tokio::time::timeout(STORED_LIMIT, seen).await.context("the slicer did not get there in time").flatten();
         outcome.with_context(|| std::fs::read_to_string(self.remarks.path()).unwrap_or_default())
     }
 
@@ -116,11 +100,7 @@ impl Slicer {
     pub async fn stop_after(mut self, moment: Moment) -> anyhow::Result<()> {
         self.wait_through(moment).await?;
         let id = self.child.id().context("the slicer ended by itself")?;
-        let asked = Command::new("kill")
-            .args(["-INT", &id.to_string()])
-            .status()
-            .await
-            .context("start kill")?;
+        let asked = Command::new("kill").args(["-INT", &id.to_string()]).status().await.context("start kill")?;
         anyhow::ensure!(asked.success(), "the slicer could not be asked to stop");
         // Read on, so that it never waits for somebody to read its last lines.
         while self.events.next_line().await?.is_some() {}

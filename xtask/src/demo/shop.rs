@@ -23,12 +23,8 @@ const ORDERS: i32 = 2_000;
 /// Fills the shelves; returns what there is, in words.
 pub async fn open(client: &Client) -> anyhow::Result<String> {
     let shop = client.database("shop");
-    insert(
-        &shop,
-        "articles",
-        (0..ARTICLES).map(|id| doc! {"_id": id, "name": format!("article {id}"), "stock": 50, "price": id % 90 + 5}),
-    )
-    .await?;
+    insert(&shop, "articles", (0..ARTICLES).map(|id| doc! {"_id": id, "name": format!("article {id}"), "stock": 50, "price": id % 90 + 5}))
+        .await?;
     insert(&shop, "orders", (0..ORDERS).map(order)).await?;
     let indexes = doc! {"createIndexes": "orders", "indexes": [
         {"key": {"customer": 1, "at": -1}, "name": "customer_1_at_-1"},
@@ -41,12 +37,8 @@ pub async fn open(client: &Client) -> anyhow::Result<String> {
     shop.run_command(doc! {"create": "visits", "timeseries": {"timeField": "at", "metaField": "page"}})
         .await
         .context("create a time series")?;
-    insert(
-        &shop,
-        "visits",
-        (0..500).map(|second| doc! {"at": date(second), "page": format!("/{}", second % 7), "ms": second % 40}),
-    )
-    .await?;
+    insert(&shop, "visits", (0..500).map(|second| doc! {"at": date(second), "page": format!("/{}", second % 7), "ms": second % 40}))
+        .await?;
     Ok(format!("{ARTICLES} articles, {ORDERS} orders, a view, a time series"))
 }
 
@@ -56,10 +48,7 @@ pub async fn trade(client: &Client) -> anyhow::Result<String> {
     let orders = shop.collection::<Document>("orders");
     insert(&shop, "orders", (ORDERS..ORDERS + 400).map(order)).await?;
     orders
-        .update_many(
-            doc! {"_id": {"$mod": [3, 0]}},
-            doc! {"$set": {"paid": true}, "$push": {"log": "paid"}},
-        )
+        .update_many(doc! {"_id": {"$mod": [3, 0]}}, doc! {"$set": {"paid": true}, "$push": {"log": "paid"}})
         .await
         .context("pay orders")?;
     orders.delete_many(doc! {"_id": {"$mod": [50, 1]}}).await.context("cancel orders")?;
@@ -81,14 +70,8 @@ async fn sell_in_a_transaction(client: &Client, shop: &Database) -> anyhow::Resu
     let mut session = client.start_session().await?;
     session.start_transaction().await?;
     let order = order(ORDERS + 1_000);
-    shop.collection::<Document>("orders")
-        .insert_one(order)
-        .session(&mut session)
-        .await?;
-    shop.collection::<Document>("articles")
-        .update_one(doc! {"_id": 7}, doc! {"$inc": {"stock": -1}})
-        .session(&mut session)
-        .await?;
+    shop.collection::<Document>("orders").insert_one(order).session(&mut session).await?;
+    shop.collection::<Document>("articles").update_one(doc! {"_id": 7}, doc! {"$inc": {"stock": -1}}).session(&mut session).await?;
     session.commit_transaction().await.context("commit the sale")
 }
 
@@ -96,21 +79,13 @@ async fn sell_in_a_transaction(client: &Client, shop: &Database) -> anyhow::Resu
 pub async fn a_sale(client: &Client) -> anyhow::Result<Moment> {
     let orders = client.database("shop").collection::<Document>("orders");
     let number = orders.count_documents(doc! {}).await?;
-    orders
-        .insert_one(order(10_000 + i32::try_from(number)?))
-        .await
-        .context("sell something")?;
+    orders.insert_one(order(10_000 + i32::try_from(number)?)).await.context("sell something")?;
     moment_of(client, doc! {"op": "i", "ns": "shop.orders"}).await
 }
 
 /// The accident. Returns the moment of the drop.
 pub async fn drop_orders(client: &Client) -> anyhow::Result<Moment> {
-    client
-        .database("shop")
-        .collection::<Document>("orders")
-        .drop()
-        .await
-        .context("drop the orders")?;
+    client.database("shop").collection::<Document>("orders").drop().await.context("drop the orders")?;
     moment_of(client, doc! {"op": "c", "ns": "shop.$cmd", "o.drop": "orders"}).await
 }
 
@@ -118,22 +93,14 @@ pub async fn drop_orders(client: &Client) -> anyhow::Result<Moment> {
 async fn moment_of(client: &Client, filter: Document) -> anyhow::Result<Moment> {
     let oplog = client.database("local").collection::<Document>("oplog.rs");
     let entry = oplog.find_one(filter).sort(doc! {"$natural": -1}).await?;
-    let time = entry
-        .context("the oplog does not hold what was just done")?
-        .get_timestamp("ts")
-        .context("the entry has no time")?;
-    Ok(Moment {
-        seconds: time.time,
-        ordinal: time.increment,
-    })
+    let time = entry.context("the oplog does not hold what was just done")?.get_timestamp("ts").context("the entry has no time")?;
+    Ok(Moment { seconds: time.time, ordinal: time.increment })
 }
 
 /// The shop goes on: these writes are after the moment that will be restored.
 pub async fn trade_without_orders(client: &Client) -> anyhow::Result<()> {
     let shop = client.database("shop");
-    shop.collection::<Document>("articles")
-        .update_many(doc! {"_id": {"$lt": 20}}, doc! {"$inc": {"stock": -2}})
-        .await?;
+    shop.collection::<Document>("articles").update_many(doc! {"_id": {"$lt": 20}}, doc! {"$inc": {"stock": -2}}).await?;
     insert(&shop, "complaints", (0..3).map(|id| doc! {"_id": id, "text": "where is my order?"})).await
 }
 
@@ -148,10 +115,6 @@ fn date(seconds: i32) -> bson::DateTime {
 
 async fn insert(database: &Database, collection: &str, documents: impl Iterator<Item = Document>) -> anyhow::Result<()> {
     let documents: Vec<Document> = documents.collect();
-    database
-        .collection::<Document>(collection)
-        .insert_many(documents)
-        .await
-        .with_context(|| format!("insert into {collection}"))?;
+    database.collection::<Document>(collection).insert_many(documents).await.with_context(|| format!("insert into {collection}"))?;
     Ok(())
 }

@@ -10,11 +10,7 @@ const MARGIN: f64 = 18.0;
 pub fn picture(command: &str, printed: &str) -> String {
     let mut lines = vec![vec![(Some("1"), command.to_owned())], Vec::new()];
     lines.extend(printed.trim_end().lines().map(runs));
-    let columns = lines
-        .iter()
-        .map(|line| line.iter().map(|(_, text)| text.chars().count()).sum())
-        .max()
-        .unwrap_or(0);
+    let columns = lines.iter().map(|line| line.iter().map(|(_, text)| text.chars().count()).sum()).max().unwrap_or(0);
     let (width, height) = (columns as f64 * CHARACTER + 2.0 * MARGIN, lines.len() as f64 * LINE + 2.0 * MARGIN);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{}\">\n\
@@ -30,12 +26,7 @@ pub fn picture(command: &str, printed: &str) -> String {
             let letters = text.chars().count();
             // The length keeps columns in line whatever font is found.
             let length = CHARACTER * letters as f64;
-            let _ = writeln!(
-                svg,
-                "<text x=\"{x:.1}\" y=\"{y:.1}\" textLength=\"{length:.1}\"{}>{}</text>",
-                look(*code),
-                escaped(text)
-            );
+            let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" textLength=\"{length:.1}\"{}>{}</text>", look(*code), escaped(text));
             column += letters;
         }
     }
@@ -72,10 +63,7 @@ fn runs(line: &str) -> Vec<(Option<&str>, String)> {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

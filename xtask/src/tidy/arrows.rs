@@ -10,28 +10,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("oplogue-storage", &[]),
     ("oplogue-repository", &["oplogue-domain", "oplogue-format", "oplogue-storage"]),
     ("oplogue-mongo", &["oplogue-domain", "oplogue-oplog"]),
-    (
-        "oplogue-engine",
-        &[
-            "oplogue-domain",
-            "oplogue-oplog",
-            "oplogue-format",
-            "oplogue-storage",
-            "oplogue-repository",
-            "oplogue-mongo",
-        ],
-    ),
+    ("oplogue-engine", &["oplogue-domain", "oplogue-oplog", "oplogue-format", "oplogue-storage", "oplogue-repository", "oplogue-mongo"]),
     (
         "oplogue",
-        &[
-            "oplogue-domain",
-            "oplogue-oplog",
-            "oplogue-format",
-            "oplogue-storage",
-            "oplogue-repository",
-            "oplogue-mongo",
-            "oplogue-engine",
-        ],
+        &["oplogue-domain", "oplogue-oplog", "oplogue-format", "oplogue-storage", "oplogue-repository", "oplogue-mongo", "oplogue-engine"],
     ),
     ("oplogue-testkit", &["oplogue-domain"]),
     ("xtask", &["oplogue-testkit"]),
@@ -39,10 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Libraries that a crate must never get, because it promises not to know what they are about.
 const FORBIDDEN: &[(&str, &[&str])] = &[
-    (
-        "oplogue-domain",
-        &["serde", "serde_json", "tokio", "bson", "mongodb", "object_store", "futures"],
-    ),
+    ("oplogue-domain", &["serde", "serde_json", "tokio", "bson", "mongodb", "object_store", "futures"]),
     ("oplogue-oplog", &["tokio", "mongodb", "object_store", "futures", "serde_json"]),
     ("oplogue-format", &["tokio", "mongodb", "object_store", "futures"]),
     ("oplogue-storage", &["mongodb", "bson"]),
@@ -57,24 +36,17 @@ pub fn problems(metadata: &Value) -> Vec<String> {
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let name = package["name"].as_str().unwrap_or_default();
         let Some((_, allowed)) = ALLOWED.iter().find(|(known, _)| *known == name) else {
-            problems.push(format!(
-                "crate {name} is not in the table of who may import whom (xtask/src/tidy/arrows.rs)"
-            ));
+            problems.push(format!("crate {name} is not in the table of who may import whom (xtask/src/tidy/arrows.rs)"));
             continue;
         };
-        let forbidden = FORBIDDEN
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map_or(&[][..], |(_, libraries)| libraries);
+        let forbidden = FORBIDDEN.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, libraries)| libraries);
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let used = dependency["name"].as_str().unwrap_or_default();
             // `kind` is null for what goes into the product; tests may use more.
             let in_product = dependency["kind"].is_null();
             let ours = used.starts_with("oplogue");
             if in_product && ours && !allowed.contains(&used) {
-                problems.push(format!(
-                    "{name} must not import {used}: the table of who may import whom does not allow it"
-                ));
+                problems.push(format!("{name} must not import {used}: the table of who may import whom does not allow it"));
             }
             if in_product && forbidden.contains(&used) {
                 problems.push(format!("{name} must not use {used}: it promises not to know what that is about"));

@@ -17,21 +17,13 @@ pub fn problems(files: &[File]) -> Vec<String> {
 }
 
 fn stems<'a>(files: &'a [File], folder: &str) -> Vec<&'a str> {
-    files
-        .iter()
-        .filter_map(|file| file.path.strip_prefix(folder)?.strip_suffix(".rs"))
-        .filter(|name| !name.contains('/'))
-        .collect()
+    files.iter().filter_map(|file| file.path.strip_prefix(folder)?.strip_suffix(".rs")).filter(|name| !name.contains('/')).collect()
 }
 
 /// Every field of the argument structs, as the option it becomes.
 fn options(files: &[File]) -> Vec<String> {
-    let arguments = files
-        .iter()
-        .filter(|file| file.path == "crates/cli/src/args.rs" || file.path.starts_with("crates/cli/src/args/"));
-    let fields = arguments
-        .flat_map(|file| file.text.lines())
-        .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": "));
+    let arguments = files.iter().filter(|file| file.path == "crates/cli/src/args.rs" || file.path.starts_with("crates/cli/src/args/"));
+    let fields = arguments.flat_map(|file| file.text.lines()).filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": "));
     let mut options: Vec<String> = fields.map(|(field, _)| field.replace('_', "-")).collect();
     options.extend(["help".to_owned(), "version".to_owned()]);
     options
@@ -63,15 +55,10 @@ fn commands(text: &str) -> Vec<(usize, String)> {
 
 fn check(command: &str, verbs: &[&str], options: &[String]) -> Vec<String> {
     let command = command.split(" #").next().unwrap_or_default();
-    let words: Vec<&str> = command
-        .split_whitespace()
-        .map(|word| word.trim_matches(['$', '(', ')', '"', '\'']))
-        .collect();
+    let words: Vec<&str> = command.split_whitespace().map(|word| word.trim_matches(['$', '(', ')', '"', '\''])).collect();
     let mut problems = Vec::new();
     if let Some(start) = words.iter().position(|word| *word == "oplogue" || word.ends_with("/oplogue")) {
-        let rest = words[start + 1..]
-            .iter()
-            .take_while(|word| !matches!(**word, "|" | "&" | "&&" | ">" | ">>"));
+        let rest = words[start + 1..].iter().take_while(|word| !matches!(**word, "|" | "&" | "&&" | ">" | ">>"));
         let rest: Vec<&&str> = rest.collect();
         match rest.iter().find(|word| !word.starts_with('-')) {
             Some(verb) if !verbs.contains(*verb) && **verb != "help" => problems.push(format!("there is no command `oplogue {verb}`")),

@@ -20,10 +20,7 @@ pub fn problems(files: &[File]) -> Vec<String> {
             continue;
         }
         let parents = parents(folder);
-        if !rust
-            .iter()
-            .any(|parent| parents.contains(&parent.path) && declares(&parent.text, module))
-        {
+        if !rust.iter().any(|parent| parents.contains(&parent.path) && declares(&parent.text, module)) {
             problems.push(format!("{}: no module mentions it", file.path));
         }
     }
@@ -61,12 +58,7 @@ mod tests {
     #[test]
     fn a_file_must_be_mentioned_by_its_parent() {
         let files = |list: &[(&str, &str)]| -> Vec<File> {
-            list.iter()
-                .map(|(path, text)| File {
-                    path: (*path).into(),
-                    text: (*text).into(),
-                })
-                .collect()
+            list.iter().map(|(path, text)| File { path: (*path).into(), text: (*text).into() }).collect()
         };
         let tree = files(&[
             ("crates/a/src/lib.rs", "mod seen;\npub(crate) mod also;\n"),

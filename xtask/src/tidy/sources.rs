@@ -7,14 +7,8 @@ const LAYOUT_NAMES: &[&str] = &["pbmPitr", ".pbm.json", ".pbm.init", "pbmpart", 
 const LAYOUT_HOME: &str = "crates/format/src/pbm";
 /// Where such a name may stand nevertheless, and why.
 const LAYOUT_EXCEPTIONS: &[(&str, &str)] = &[
-    (
-        "crates/domain/src/backup.rs",
-        "a backup must not be named like a folder of the layout",
-    ),
-    (
-        "crates/storage/src/conformance/names.rs",
-        "every storage must keep names like these",
-    ),
+    ("crates/domain/src/backup.rs", "a backup must not be named like a folder of the layout"),
+    ("crates/storage/src/conformance/names.rs", "every storage must keep names like these"),
     ("xtask/src/tidy/sources.rs", "this table"),
 ];
 
@@ -49,11 +43,8 @@ pub fn problems(files: &[File]) -> Vec<String> {
 
 /// The files with the most lines, longest first.
 pub fn longest(files: &[File], count: usize) -> Vec<(usize, &str)> {
-    let mut sizes: Vec<(usize, &str)> = files
-        .iter()
-        .filter(|file| file.is_rust())
-        .map(|file| (file.text.lines().count(), file.path.as_str()))
-        .collect();
+    let mut sizes: Vec<(usize, &str)> =
+        files.iter().filter(|file| file.is_rust()).map(|file| (file.text.lines().count(), file.path.as_str())).collect();
     sizes.sort_by(|a, b| b.cmp(a));
     sizes.truncate(count);
     sizes
@@ -61,13 +52,7 @@ pub fn longest(files: &[File], count: usize) -> Vec<(usize, &str)> {
 
 /// Notes to oneself. Spelled in two halves here, so that this file holds none.
 fn leftovers(file: &File, problems: &mut Vec<String>) {
-    let words = [
-        ["FIX", "ME"].concat(),
-        ["TO", "DO"].concat(),
-        ["XX", "X"].concat(),
-        ["dbg", "!("].concat(),
-        ["todo", "!("].concat(),
-    ];
+    let words = [["FIX", "ME"].concat(), ["TO", "DO"].concat(), ["XX", "X"].concat(), ["dbg", "!("].concat(), ["todo", "!("].concat()];
     for (number, line) in file.lines() {
         if let Some(word) = words.iter().find(|word| holds_word(line, word)) {
             problems.push(format!("{}:{number}: `{word}` is left over", file.path));
@@ -86,13 +71,8 @@ fn holds_word(line: &str, word: &str) -> bool {
 
 /// Paths and hosts of one machine mean nothing on another. In two halves, as above.
 fn places(file: &File, problems: &mut Vec<String>) {
-    let places = [
-        ["/wo", "rk/"].concat(),
-        ["/tmp", "/mg"].concat(),
-        ["/ro", "ot/"].concat(),
-        ["/ho", "me/"].concat(),
-        ["crates", ".io-"].concat(),
-    ];
+    let places =
+        [["/wo", "rk/"].concat(), ["/tmp", "/mg"].concat(), ["/ro", "ot/"].concat(), ["/ho", "me/"].concat(), ["crates", ".io-"].concat()];
     for (number, line) in file.lines() {
         if let Some(place) = places.iter().find(|place| line.contains(place.as_str())) {
             problems.push(format!("{}:{number}: `{place}` is a place on one machine only", file.path));
@@ -156,10 +136,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> Vec<String> {
-        problems(&[File {
-            path: path.into(),
-            text: text.into(),
-        }])
+        problems(&[File { path: path.into(), text: text.into() }])
     }
 
     #[test]
@@ -180,10 +157,7 @@ mod tests {
         assert_eq!(found("crates/repository/src/x.rs", &text).len(), 1);
         assert_eq!(found("crates/format/src/pbm/layout.rs", &text).len(), 0);
         assert_eq!(found("crates/repository/tests/it/x.rs", &text).len(), 0);
-        let in_tests = format!(
-            "//! X.\n\n#[cfg(test)]\nmod tests {{\n    let name = \"{}\";\n}}\n",
-            LAYOUT_NAMES[0]
-        );
+        let in_tests = format!("//! X.\n\n#[cfg(test)]\nmod tests {{\n    let name = \"{}\";\n}}\n", LAYOUT_NAMES[0]);
         assert_eq!(found("crates/repository/src/x.rs", &in_tests).len(), 0);
     }
 

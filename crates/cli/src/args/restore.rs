@@ -114,9 +114,7 @@ mod tests {
     fn moment(words: &[&str]) -> Result<Moment, clap::Error> {
         let fixed = ["oplogue", "restore", "--uri", "mongodb://db1", "--storage", "file:///b"];
         let cli = Cli::try_parse_from(fixed.iter().chain(words))?;
-        let Verb::Restore(args) = cli.verb else {
-            panic!("`restore` was parsed as something else")
-        };
+        let Verb::Restore(args) = cli.verb else { panic!("`restore` was parsed as something else") };
         Ok(args.moment.moment().expect("the parser demands one"))
     }
 
@@ -136,12 +134,9 @@ mod tests {
 
     #[test]
     fn exactly_one_moment_is_wanted() {
-        for words in [
-            vec![],
-            vec!["--latest", "--time", "100,3"],
-            vec!["--time", "100,3", "--before", "100,4"],
-            vec!["--time", "yesterday"],
-        ] {
+        for words in
+            [vec![], vec!["--latest", "--time", "100,3"], vec!["--time", "100,3", "--before", "100,4"], vec!["--time", "yesterday"]]
+        {
             assert!(moment(&words).is_err(), "{words:?}");
         }
     }

@@ -78,13 +78,7 @@ pub struct StorageArgs {
     pub s3_storage_class: Option<String>,
 
     /// Ask the storage to encrypt what it stores
-    #[arg(
-        long,
-        value_name = "WHOSE-KEY",
-        value_enum,
-        requires_if("kms", "s3_sse_kms_key"),
-        help_heading = "S3"
-    )]
+    #[arg(long, value_name = "WHOSE-KEY", value_enum, requires_if("kms", "s3_sse_kms_key"), help_heading = "S3")]
     pub s3_sse: Option<EncryptionChoice>,
 
     /// Key that the storage's key management service uses

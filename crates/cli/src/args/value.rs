@@ -76,15 +76,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_size_is_refused_with_an_example() {
-        for text in [
-            "",
-            "MiB",
-            "1.5MiB",
-            "-1",
-            "16 apples",
-            "99999999999999999999",
-            "18446744073709551615k",
-        ] {
+        for text in ["", "MiB", "1.5MiB", "-1", "16 apples", "99999999999999999999", "18446744073709551615k"] {
             let error = parse_bytes(text).expect_err(text);
             assert!(error.contains("16MiB"), "{error}");
         }
@@ -92,13 +84,7 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_their_units() {
-        for (text, milliseconds) in [
-            ("500ms", 500),
-            ("10s", 10_000),
-            ("5m", 300_000),
-            ("5min", 300_000),
-            ("1h", 3_600_000),
-        ] {
+        for (text, milliseconds) in [("500ms", 500), ("10s", 10_000), ("5m", 300_000), ("5min", 300_000), ("1h", 3_600_000)] {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
     }

@@ -21,10 +21,8 @@ pub async fn run(args: DescribeArgs, output: Output) -> anyhow::Result<Exit> {
     if backup.problem.is_none() {
         for snapshot in &backup.snapshots {
             let name = &snapshot.replica_set;
-            let contents = repository
-                .snapshot(backup, name)
-                .await
-                .with_context(|| format!("read what backup {} holds of {name}", backup.name))?;
+            let contents =
+                repository.snapshot(backup, name).await.with_context(|| format!("read what backup {} holds of {name}", backup.name))?;
             warnings.extend(contents.warnings);
             collections.extend(contents.collections.iter().map(|found| CollectionJson::new(name, found)));
         }

@@ -16,10 +16,7 @@ pub async fn run(args: DoctorArgs, output: Output) -> anyhow::Result<Exit> {
         return Err(WrongUsage::new("nothing to examine: give --uri, --storage, or both").into());
     }
     let findings = doctor::examine(uri, &ConnectOptions::default(), storage.as_ref()).await;
-    output.result(
-        || findings.iter().map(FindingJson::from).collect::<Vec<_>>(),
-        |style| text::doctor::findings(&findings, style),
-    )?;
+    output.result(|| findings.iter().map(FindingJson::from).collect::<Vec<_>>(), |style| text::doctor::findings(&findings, style))?;
     let danger = findings.iter().any(|finding| finding.level == Level::Danger);
     Ok(if danger { Exit::Refused } else { Exit::Done })
 }

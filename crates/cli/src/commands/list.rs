@@ -13,9 +13,6 @@ pub async fn run(args: ListArgs, output: Output) -> anyhow::Result<Exit> {
     let catalog = repository.catalog().await?;
     let timeline = timeline(&catalog);
     let location = repository.storage().location();
-    output.result(
-        || CatalogJson::new(&catalog, &timeline),
-        |style| text::catalog::list(&catalog, &timeline, &location, style),
-    )?;
+    output.result(|| CatalogJson::new(&catalog, &timeline), |style| text::catalog::list(&catalog, &timeline, &location, style))?;
     Ok(Exit::Done)
 }

@@ -38,9 +38,7 @@ fn pages() -> Vec<Command> {
 
 fn render(page: &Command) -> anyhow::Result<Vec<u8>> {
     let mut text = Vec::new();
-    Man::new(page.clone())
-        .render(&mut text)
-        .with_context(|| format!("render the page of {}", page.get_name()))?;
+    Man::new(page.clone()).render(&mut text).with_context(|| format!("render the page of {}", page.get_name()))?;
     Ok(text)
 }
 
@@ -56,12 +54,7 @@ mod tests {
             for long in page.get_arguments().filter_map(|arg| arg.get_long()) {
                 assert!(plain.contains(&format!("--{long}")), "{}: --{long}", page.get_name());
                 if !matches!(long, "help" | "version") {
-                    assert!(
-                        plain.contains(&args::variable_of(long)),
-                        "{}: {}",
-                        page.get_name(),
-                        args::variable_of(long)
-                    );
+                    assert!(plain.contains(&args::variable_of(long)), "{}: {}", page.get_name(), args::variable_of(long));
                 }
             }
             assert!(plain.contains("Examples:"), "{}", page.get_name());

@@ -13,10 +13,7 @@ use crate::{cancel, open, progress, text};
 
 pub async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
     let cancel = cancel::on_signal();
-    let moment = args
-        .moment
-        .moment()
-        .ok_or_else(|| WrongUsage::new("one of --backup, --time, --before, --latest is needed"))?;
+    let moment = args.moment.moment().ok_or_else(|| WrongUsage::new("one of --backup, --time, --before, --latest is needed"))?;
     let request = RestoreRequest {
         repository: open::repository(&args.storage)?,
         connection: open::connection(&args.connection, &cancel).await?,
@@ -37,22 +34,11 @@ pub async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
     remark(&text::plan::plan(&plan, output.remark_style));
     if plan.overwrites() && !args.yes {
         let count = plan.drops.len();
-        let what = if count == 1 {
-            "a collection".to_owned()
-        } else {
-            format!("{count} collections")
-        };
-        let refused = Refused::new(format!(
-            "this restore drops {what} of the target, and --yes was not given; nothing was touched"
-        ));
-        return Err(refused
-            .advise("read the plan above; the same command with --yes carries it out")
-            .into());
+        let what = if count == 1 { "a collection".to_owned() } else { format!("{count} collections") };
+        let refused = Refused::new(format!("this restore drops {what} of the target, and --yes was not given; nothing was touched"));
+        return Err(refused.advise("read the plan above; the same command with --yes carries it out").into());
     }
     let report = restore::carry_out(prepared, progress, cancel).await?;
-    output.result(
-        || RestoreJson::new(&plan, &report),
-        |style| text::restore::report(&plan, &report, style),
-    )?;
+    output.result(|| RestoreJson::new(&plan, &report), |style| text::restore::report(&plan, &report, style))?;
     Ok(Exit::Done)
 }

@@ -40,10 +40,7 @@ pub async fn run(args: SliceArgs, output: Output) -> anyhow::Result<Exit> {
 fn holder() -> String {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let host = read("/proc/sys/kernel/hostname").or_else(|| std::env::var("HOSTNAME").ok());
-    let host = host
-        .map(|host| host.trim().to_owned())
-        .filter(|host| !host.is_empty())
-        .unwrap_or_else(|| "unnamed-host".to_owned());
+    let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty()).unwrap_or_else(|| "unnamed-host".to_owned());
     // The standard library seeds this from the operating system.
     let random = RandomState::new().build_hasher().finish();
     format!("{host}:{}:{random:016x}", std::process::id())

@@ -16,10 +16,7 @@ pub async fn run(args: TimelineArgs, output: Output) -> anyhow::Result<Exit> {
     let catalog = repository.catalog().await?;
     let timeline = timeline(&catalog);
     let width = args.width.or_else(terminal_width).unwrap_or(COLUMNS);
-    output.result(
-        || CatalogJson::new(&catalog, &timeline),
-        |style| text::strip::draw(&catalog, &timeline, usize::from(width), style),
-    )?;
+    output.result(|| CatalogJson::new(&catalog, &timeline), |style| text::strip::draw(&catalog, &timeline, usize::from(width), style))?;
     Ok(Exit::Done)
 }
 

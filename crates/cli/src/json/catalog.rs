@@ -18,10 +18,7 @@ pub struct CatalogJson {
 impl CatalogJson {
     pub fn new(catalog: &Catalog, timeline: &Timeline) -> Self {
         let replica_set = |set: &ReplicaSetTimeline| ReplicaSetJson::new(set, catalog.slices_of(&set.name));
-        let unreadable = catalog.unreadable.iter().map(|(object, why)| UnreadableJson {
-            object: object.clone(),
-            why: why.clone(),
-        });
+        let unreadable = catalog.unreadable.iter().map(|(object, why)| UnreadableJson { object: object.clone(), why: why.clone() });
         Self {
             backups: catalog.backups.iter().map(BackupJson::from).collect(),
             restorable: timeline.cluster.iter().map(RestorableJson::from).collect(),
@@ -158,12 +155,7 @@ impl From<&Gap> for GapJson {
             GapReason::Damaged(_) => "damaged",
             GapReason::Other(_) => "other",
         };
-        Self {
-            replica_set: gap.replica_set.to_string(),
-            range: gap.range.into(),
-            kind,
-            reason: gap.reason.to_string(),
-        }
+        Self { replica_set: gap.replica_set.to_string(), range: gap.range.into(), kind, reason: gap.reason.to_string() }
     }
 }
 

@@ -17,11 +17,7 @@ pub struct DescribeJson {
 
 impl DescribeJson {
     pub fn new(backup: &Backup, collections: Vec<CollectionJson>, warnings: Vec<String>) -> Self {
-        Self {
-            backup: backup.into(),
-            collections,
-            warnings,
-        }
+        Self { backup: backup.into(), collections, warnings }
     }
 }
 
@@ -47,10 +43,7 @@ impl CollectionJson {
             CollectionKind::View => "view",
             CollectionKind::TimeSeries => "time series",
         };
-        let indexes = found
-            .indexes
-            .iter()
-            .map(|index| index.get_str("name").unwrap_or("(unnamed)").to_owned());
+        let indexes = found.indexes.iter().map(|index| index.get_str("name").unwrap_or("(unnamed)").to_owned());
         let uuid = found.uuid.or(found.buckets_uuid);
         Self {
             replica_set: replica_set.to_string(),

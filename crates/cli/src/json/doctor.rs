@@ -19,11 +19,6 @@ impl From<&Finding> for FindingJson {
             Level::Attention => "attention",
             Level::Danger => "danger",
         };
-        Self {
-            level,
-            subject: finding.subject,
-            finding: finding.finding.clone(),
-            advice: finding.advice.clone(),
-        }
+        Self { level, subject: finding.subject, finding: finding.finding.clone(), advice: finding.advice.clone() }
     }
 }

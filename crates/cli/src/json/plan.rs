@@ -57,11 +57,7 @@ impl From<&RestorePlan> for PlanJson {
             read_bytes: plan.read_bytes,
             document_bytes: plan.document_bytes(),
             operations: plan.operations,
-            writes_after: WritesAfterJson {
-                counted: after.counted,
-                complete: after.complete,
-                newest: after.newest.into(),
-            },
+            writes_after: WritesAfterJson { counted: after.counted, complete: after.complete, newest: after.newest.into() },
             unfinished_transactions: plan.unfinished_transactions,
             seconds_estimate: plan.seconds_estimate,
             warnings: plan.warnings.clone(),
@@ -77,10 +73,7 @@ struct OplogJson {
 
 impl From<&PlannedOplog> for OplogJson {
     fn from(oplog: &PlannedOplog) -> Self {
-        Self {
-            source: oplog.source.clone(),
-            range: oplog.range.into(),
-        }
+        Self { source: oplog.source.clone(), range: oplog.range.into() }
     }
 }
 
@@ -121,10 +114,7 @@ struct ViewJson {
 
 impl From<&PlannedView> for ViewJson {
     fn from(view: &PlannedView) -> Self {
-        Self {
-            namespace: view.namespace.to_string(),
-            target: view.target.to_string(),
-        }
+        Self { namespace: view.namespace.to_string(), target: view.target.to_string() }
     }
 }
 
@@ -138,12 +128,7 @@ struct DropJson {
 
 impl From<&PlannedDrop> for DropJson {
     fn from(drop: &PlannedDrop) -> Self {
-        Self {
-            namespace: drop.namespace.to_string(),
-            documents: drop.documents,
-            bytes: drop.bytes,
-            replaced: drop.replaced,
-        }
+        Self { namespace: drop.namespace.to_string(), documents: drop.documents, bytes: drop.bytes, replaced: drop.replaced }
     }
 }
 

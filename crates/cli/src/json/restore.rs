@@ -14,10 +14,7 @@ pub struct RestoreJson {
 
 impl RestoreJson {
     pub fn new(plan: &RestorePlan, report: &RestoreReport) -> Self {
-        Self {
-            plan: plan.into(),
-            report: report.into(),
-        }
+        Self { plan: plan.into(), report: report.into() }
     }
 }
 
@@ -52,14 +49,7 @@ impl From<&RestoreReport> for ReportJson {
             users_written: report.users_written,
             roles_written: report.roles_written,
             dropped: report.dropped,
-            steps: report
-                .steps
-                .iter()
-                .map(|(step, seconds)| StepJson {
-                    step: step.words(),
-                    seconds: *seconds,
-                })
-                .collect(),
+            steps: report.steps.iter().map(|(step, seconds)| StepJson { step: step.words(), seconds: *seconds }).collect(),
             found: report.proofs.iter().map(FoundJson::from).collect(),
             seconds: report.steps.iter().map(|(_, seconds)| seconds).sum(),
             notes: report.notes.clone(),
@@ -83,10 +73,6 @@ struct FoundJson {
 
 impl From<&Proof> for FoundJson {
     fn from(proof: &Proof) -> Self {
-        Self {
-            namespace: proof.target.to_string(),
-            documents: proof.documents,
-            indexes: proof.indexes_found,
-        }
+        Self { namespace: proof.target.to_string(), documents: proof.documents, indexes: proof.indexes_found }
     }
 }

@@ -40,24 +40,11 @@ pub enum SliceEventJson {
 impl From<&SliceEvent> for SliceEventJson {
     fn from(event: &SliceEvent) -> Self {
         match event {
-            SliceEvent::Started {
-                replica_set,
-                node,
-                from,
-                fence,
-            } => Self::Started {
-                replica_set: replica_set.to_string(),
-                node: node.clone(),
-                from: (*from).into(),
-                fence: *fence,
-            },
+            SliceEvent::Started { replica_set, node, from, fence } => {
+                Self::Started { replica_set: replica_set.to_string(), node: node.clone(), from: (*from).into(), fence: *fence }
+            }
             SliceEvent::Waiting { why } => Self::Waiting { why: why.clone() },
-            SliceEvent::Stored {
-                slice,
-                entries,
-                lag_seconds,
-                window_headroom_seconds,
-            } => Self::Stored {
+            SliceEvent::Stored { slice, entries, lag_seconds, window_headroom_seconds } => Self::Stored {
                 replica_set: slice.replica_set.to_string(),
                 object: slice.object.clone(),
                 range: slice.range.into(),
@@ -67,13 +54,8 @@ impl From<&SliceEvent> for SliceEventJson {
                 window_headroom_seconds: *window_headroom_seconds,
             },
             SliceEvent::Gap(gap) => Self::Gap(gap.into()),
-            SliceEvent::Retrying { error, in_seconds } => Self::Retrying {
-                error: error.clone(),
-                in_seconds: *in_seconds,
-            },
-            SliceEvent::Stopped { newest } => Self::Stopped {
-                newest: newest.map(TimeJson::from),
-            },
+            SliceEvent::Retrying { error, in_seconds } => Self::Retrying { error: error.clone(), in_seconds: *in_seconds },
+            SliceEvent::Stopped { newest } => Self::Stopped { newest: newest.map(TimeJson::from) },
         }
     }
 }

@@ -26,10 +26,7 @@ pub struct StatusJson {
 
 impl From<&Status> for StatusJson {
     fn from(status: &Status) -> Self {
-        let slicer = status.slicer.as_ref().map(|(holder, expires)| SlicerJson {
-            holder: holder.clone(),
-            lease_expires: *expires,
-        });
+        let slicer = status.slicer.as_ref().map(|(holder, expires)| SlicerJson { holder: holder.clone(), lease_expires: *expires });
         Self {
             replica_set: status.replica_set.to_string(),
             members: status.members.iter().map(MemberJson::from).collect(),

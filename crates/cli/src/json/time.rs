@@ -13,11 +13,7 @@ pub struct TimeJson {
 
 impl From<OplogTime> for TimeJson {
     fn from(time: OplogTime) -> Self {
-        Self {
-            t: time.seconds,
-            i: time.ordinal,
-            at: time.rfc3339(),
-        }
+        Self { t: time.seconds, i: time.ordinal, at: time.rfc3339() }
     }
 }
 
@@ -30,10 +26,7 @@ pub struct RangeJson {
 
 impl From<OplogRange> for RangeJson {
     fn from(range: OplogRange) -> Self {
-        Self {
-            after: range.after.into(),
-            through: range.through.into(),
-        }
+        Self { after: range.after.into(), through: range.through.into() }
     }
 }
 

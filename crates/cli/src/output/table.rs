@@ -22,10 +22,7 @@ impl Table {
             Some(title) => Column { title, right: true },
             None => Column { title, right: false },
         };
-        Self {
-            columns: titles.iter().map(column).collect(),
-            rows: Vec::new(),
-        }
+        Self { columns: titles.iter().map(column).collect(), rows: Vec::new() }
     }
 
     /// Adds a row; what is missing at its end stays empty.
@@ -37,14 +34,7 @@ impl Table {
     pub fn render(&self, indent: usize) -> String {
         let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_owned()).collect();
         let lines: Vec<&Vec<String>> = std::iter::once(&titles).chain(&self.rows).collect();
-        let width = |index: usize| {
-            lines
-                .iter()
-                .filter_map(|line| line.get(index))
-                .map(|cell| cell.width())
-                .max()
-                .unwrap_or(0)
-        };
+        let width = |index: usize| lines.iter().filter_map(|line| line.get(index)).map(|cell| cell.width()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         let mut text = String::new();
         for line in lines {
@@ -52,11 +42,7 @@ impl Table {
             for (index, column) in self.columns.iter().enumerate() {
                 let cell = line.get(index).map_or("", String::as_str);
                 let fill = " ".repeat(widths[index] - cell.width());
-                let padded = if column.right {
-                    format!("{fill}{cell}")
-                } else {
-                    format!("{cell}{fill}")
-                };
+                let padded = if column.right { format!("{fill}{cell}") } else { format!("{cell}{fill}") };
                 rendered.push_str(&padded);
                 rendered.push_str(&" ".repeat(SPACE));
             }

@@ -16,10 +16,7 @@ pub struct Bars {
 
 impl Bars {
     pub fn new() -> Self {
-        Self {
-            screen: MultiProgress::new(),
-            running: Mutex::new(HashMap::new()),
-        }
+        Self { screen: MultiProgress::new(), running: Mutex::new(HashMap::new()) }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<Step, ProgressBar>) -> T) -> T {
@@ -33,12 +30,7 @@ fn style(unit: Unit, total: Option<u64>) -> ProgressStyle {
         None => "{prefix:28} {spinner} {position}",
     };
     let position = move |state: &ProgressState, writer: &mut dyn std::fmt::Write| {
-        let position = Position {
-            unit,
-            done: state.pos(),
-            total,
-            seconds: state.elapsed().as_secs_f64(),
-        };
+        let position = Position { unit, done: state.pos(), total, seconds: state.elapsed().as_secs_f64() };
         // Indicatif has no way to report that its own buffer refused a write.
         let _ = writer.write_str(&position.words());
     };

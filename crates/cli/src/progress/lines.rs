@@ -26,21 +26,13 @@ struct Running {
 
 impl Running {
     fn words(&self) -> String {
-        Position {
-            unit: self.unit,
-            done: self.done,
-            total: self.total,
-            seconds: self.began.elapsed().as_secs_f64(),
-        }
-        .words()
+        Position { unit: self.unit, done: self.done, total: self.total, seconds: self.began.elapsed().as_secs_f64() }.words()
     }
 }
 
 impl Lines {
     pub fn new() -> Self {
-        Self {
-            running: Mutex::new(HashMap::new()),
-        }
+        Self { running: Mutex::new(HashMap::new()) }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<Step, Running>) -> T) -> T {
@@ -51,18 +43,7 @@ impl Lines {
 impl Progress for Lines {
     fn begin(&self, step: Step, unit: Unit, total: Option<u64>) {
         let now = Instant::now();
-        self.with(|running| {
-            running.insert(
-                step,
-                Running {
-                    unit,
-                    total,
-                    done: 0,
-                    began: now,
-                    told: now,
-                },
-            )
-        });
+        self.with(|running| running.insert(step, Running { unit, total, done: 0, began: now, told: now }));
         remark(step.words());
     }
 

@@ -30,11 +30,7 @@ pub fn read(path: &Path) -> Result<Values, UsageError> {
 /// Parses YAML. The reason of a failure holds its place but never a piece of the text, which may be a secret.
 pub(super) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_saphyr::from_str(text).map_err(|error| match error.location() {
-        Some(location) => format!(
-            "line {}, column {} is not YAML as expected here",
-            location.line(),
-            location.column()
-        ),
+        Some(location) => format!("line {}, column {} is not YAML as expected here", location.line(), location.column()),
         None => "this is not YAML as expected here".to_owned(),
     })
 }
@@ -112,9 +108,7 @@ impl<'de> Visitor<'de> for AnySetting {
 
     // `1e10` is a number to YAML and may have been meant as a key: which text stood there cannot be known any more.
     fn visit_f64<E: Error>(self, _: f64) -> Result<Setting, E> {
-        Ok(Setting::Unusable(
-            "looks like a number with a fraction or an exponent: put it into quotes",
-        ))
+        Ok(Setting::Unusable("looks like a number with a fraction or an exponent: put it into quotes"))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Setting, E> {

@@ -128,10 +128,7 @@ fn translate(document: Document) -> Result<Values, String> {
     if let Some(storage) = document.storage {
         translate_storage(storage, &mut options)?;
     }
-    let pitr = document.pitr.unwrap_or(Pitr {
-        oplog_span_minutes: None,
-        compression: None,
-    });
+    let pitr = document.pitr.unwrap_or(Pitr { oplog_span_minutes: None, compression: None });
     // 0 means PBM's default there.
     let span = pitr.oplog_span_minutes.filter(|minutes| *minutes > 0.0);
     options.set("span", span.map(|minutes| format!("{}ms", (minutes * 60_000.0).round() as u64)));
@@ -143,34 +140,22 @@ fn translate(document: Document) -> Result<Values, String> {
 fn translate_storage(storage: Storage, options: &mut Options) -> Result<(), String> {
     match storage.kind.as_deref() {
         Some("filesystem") => {
-            let path = storage
-                .filesystem
-                .and_then(|filesystem| filesystem.path)
-                .filter(|path| path.starts_with('/'));
+            let path = storage.filesystem.and_then(|filesystem| filesystem.path).filter(|path| path.starts_with('/'));
             let path = path.ok_or("`storage.filesystem.path` must be an absolute path")?;
             options.set("storage", Some(format!("file://{}", encode(&path, "/"))));
             Ok(())
         }
         Some("s3") => translate_s3(storage.s3.unwrap_or_default(), options),
         Some("minio") => translate_s3(minio_as_s3(storage.minio.unwrap_or_default())?, options),
-        Some(other) => Err(format!(
-            "storage of type `{other}` is not supported yet (s3, minio and filesystem are)"
-        )),
+        Some(other) => Err(format!("storage of type `{other}` is not supported yet (s3, minio and filesystem are)")),
         None => Err("`storage.type` is missing".to_owned()),
     }
 }
 
 fn minio_as_s3(minio: Minio) -> Result<S3, String> {
-    let endpoint = minio
-        .endpoint
-        .filter(|endpoint| !endpoint.is_empty())
-        .ok_or("`storage.minio.endpoint` is missing")?;
+    let endpoint = minio.endpoint.filter(|endpoint| !endpoint.is_empty()).ok_or("`storage.minio.endpoint` is missing")?;
     let scheme = if minio.secure == Some(true) { "https" } else { "http" };
-    let endpoint = if endpoint.contains("://") {
-        endpoint
-    } else {
-        format!("{scheme}://{endpoint}")
-    };
+    let endpoint = if endpoint.contains("://") { endpoint } else { format!("{scheme}://{endpoint}") };
     Ok(S3 {
         region: minio.region,
         endpoint_url: Some(endpoint),
@@ -190,10 +175,7 @@ fn translate_s3(s3: S3, options: &mut Options) -> Result<(), String> {
     if s3.endpoint_url_map.is_some() {
         return Err("a map of endpoints by node has no counterpart here: give --storage with the endpoint to use".to_owned());
     }
-    let bucket = s3
-        .bucket
-        .filter(|bucket| !bucket.is_empty())
-        .ok_or("the bucket of the storage is missing")?;
+    let bucket = s3.bucket.filter(|bucket| !bucket.is_empty()).ok_or("the bucket of the storage is missing")?;
     let prefix = s3.prefix.unwrap_or_default();
     let prefix = prefix.trim_matches('/');
     let mut url = format!("s3://{bucket}");
@@ -205,11 +187,7 @@ fn translate_s3(s3: S3, options: &mut Options) -> Result<(), String> {
     let endpoint = s3.endpoint_url.filter(|endpoint| !endpoint.is_empty());
     // PBM addresses by path unless told otherwise; against Amazon itself both ways reach the same objects.
     let path_style = (endpoint.is_some() || s3.force_path_style == Some(true)).then(|| s3.force_path_style.unwrap_or(true).to_string());
-    for (key, value) in [
-        ("endpoint", endpoint),
-        ("region", s3.region.filter(|region| !region.is_empty())),
-        ("path-style", path_style),
-    ] {
+    for (key, value) in [("endpoint", endpoint), ("region", s3.region.filter(|region| !region.is_empty())), ("path-style", path_style)] {
         if let Some(value) = value {
             url.push_str(&format!("{separator}{key}={}", encode(&value, ":/.")));
             separator = '&';
@@ -273,10 +251,7 @@ mod tests {
 
     fn translated(text: &str) -> Result<Vec<(String, String)>, String> {
         let document = file::parse(text)?;
-        Ok(translate(document)?
-            .into_iter()
-            .map(|(key, mut values)| (key, values.remove(0)))
-            .collect())
+        Ok(translate(document)?.into_iter().map(|(key, mut values)| (key, values.remove(0))).collect())
     }
 
     fn check(text: &str, expected: &[(&str, &str)]) {
@@ -287,10 +262,7 @@ mod tests {
 
     #[test]
     fn a_folder_becomes_a_file_url() {
-        check(
-            "storage:\n  type: filesystem\n  filesystem:\n    path: /data/my backups\n",
-            &[("storage", "file:///data/my%20backups")],
-        );
+        check("storage:\n  type: filesystem\n  filesystem:\n    path: /data/my backups\n", &[("storage", "file:///data/my%20backups")]);
     }
 
     #[test]
@@ -327,10 +299,7 @@ backup:
                 ("s3-sse-kms-key", "k1"),
                 ("s3-storage-class", "STANDARD_IA"),
                 ("span", "30000ms"),
-                (
-                    "storage",
-                    "s3://backups/shop/prod?endpoint=https://s3.example.com:9000&region=eu-central-1&path-style=true",
-                ),
+                ("storage", "s3://backups/shop/prod?endpoint=https://s3.example.com:9000&region=eu-central-1&path-style=true"),
                 ("storage-retries", "3"),
             ],
         );
@@ -338,10 +307,7 @@ backup:
 
     #[test]
     fn amazon_itself_needs_no_endpoint() {
-        check(
-            "storage:\n  type: s3\n  s3:\n    bucket: b\n    region: us-west-2\n",
-            &[("storage", "s3://b?region=us-west-2")],
-        );
+        check("storage:\n  type: s3\n  s3:\n    bucket: b\n    region: us-west-2\n", &[("storage", "s3://b?region=us-west-2")]);
     }
 
     #[test]
@@ -366,18 +332,9 @@ backup:
             ("storage:\n  type: s3\n", "bucket"),
             ("storage:\n  type: minio\n  minio: {bucket: b}\n", "endpoint"),
             ("storage:\n  type: filesystem\n  filesystem: {path: relative}\n", "absolute"),
-            (
-                "storage:\n  type: s3\n  s3: {bucket: b, endpointUrlMap: {a: b}}\n",
-                "map of endpoints",
-            ),
-            (
-                "storage:\n  type: s3\n  s3: {bucket: b, credentials: {vault: {server: s}}}\n",
-                "vault",
-            ),
-            (
-                "storage:\n  type: s3\n  s3: {bucket: b, serverSideEncryption: {sseAlgorithm: rot13}}\n",
-                "rot13",
-            ),
+            ("storage:\n  type: s3\n  s3: {bucket: b, endpointUrlMap: {a: b}}\n", "map of endpoints"),
+            ("storage:\n  type: s3\n  s3: {bucket: b, credentials: {vault: {server: s}}}\n", "vault"),
+            ("storage:\n  type: s3\n  s3: {bucket: b, serverSideEncryption: {sseAlgorithm: rot13}}\n", "rot13"),
         ] {
             let error = translated(text).expect_err(text);
             assert!(error.contains(expected), "{error}");

@@ -27,14 +27,7 @@ pub fn report(report: &BackupReport) -> String {
             words::counted(report.oplog_entries, "oplog entry", "oplog entries"),
         ),
     );
-    line(
-        "bytes",
-        format!(
-            "{} of documents, {} stored",
-            words::bytes(report.document_bytes),
-            words::bytes(report.stored_bytes)
-        ),
-    );
+    line("bytes", format!("{} of documents, {} stored", words::bytes(report.document_bytes), words::bytes(report.stored_bytes)));
     line("took", words::elapsed(report.seconds));
     for note in &report.notes {
         line("note", note.clone());
@@ -57,23 +50,14 @@ pub fn describe(backup: &Backup, collections: &[CollectionJson], warnings: &[Str
     line("size", &words::bytes(backup.bytes));
     line("compression", &backup.compression);
     let fcv = if backup.fcv.is_empty() { "unknown" } else { &backup.fcv };
-    line(
-        "server",
-        &format!("MongoDB {}, feature compatibility version {fcv}", backup.mongodb_version),
-    );
-    line(
-        "written by",
-        &format!("{} (format of PBM {})", written_by(backup), backup.pbm_version),
-    );
+    line("server", &format!("MongoDB {}, feature compatibility version {fcv}", backup.mongodb_version));
+    line("written by", &format!("{} (format of PBM {})", written_by(backup), backup.pbm_version));
     let second = |seconds: u32| oplogue_domain::OplogTime::start_of_second(seconds).rfc3339();
     line("started", &second(backup.started));
     line("finished", &second(backup.finished));
     for snapshot in &backup.snapshots {
         let node = snapshot.node.as_deref().unwrap_or("a member not recorded");
-        line(
-            snapshot.replica_set.as_str(),
-            &format!("oplog {}, read from {node}", snapshot.oplog),
-        );
+        line(snapshot.replica_set.as_str(), &format!("oplog {}, read from {node}", snapshot.oplog));
     }
     for warning in warnings {
         line("attention", &style.paint(Tone::Caution, warning));

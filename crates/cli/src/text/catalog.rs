@@ -18,12 +18,7 @@ pub fn list(catalog: &Catalog, timeline: &Timeline, location: &str, style: Style
     let slices: usize = catalog.slices.values().map(Vec::len).sum();
     if slices > 0 {
         let bytes: u64 = catalog.slices.values().flatten().map(|slice| slice.bytes).sum();
-        let _ = writeln!(
-            text,
-            "\n{}, {}",
-            words::counted(slices as u64, "slice", "slices"),
-            words::bytes(bytes)
-        );
+        let _ = writeln!(text, "\n{}, {}", words::counted(slices as u64, "slice", "slices"), words::bytes(bytes));
     }
     text.push_str(&ranges(timeline));
     text.push_str(&gaps(timeline));

@@ -16,25 +16,13 @@ pub fn findings(findings: &[Finding], style: Style) -> String {
             Level::Attention => (Tone::Caution, "attention"),
             Level::Danger => (Tone::Bad, "danger   "),
         };
-        let _ = writeln!(
-            text,
-            "{}  {:<width$}  {}",
-            style.paint(tone, word),
-            finding.subject,
-            finding.finding
-        );
+        let _ = writeln!(text, "{}  {:<width$}  {}", style.paint(tone, word), finding.subject, finding.finding);
         for line in finding.advice.iter().flat_map(|advice| advice.lines()) {
             let _ = writeln!(text, "           {:<width$}  -> {line}", "");
         }
     }
     let level = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
-    let _ = writeln!(
-        text,
-        "\n{} ok, {} attention, {} danger",
-        level(Level::Ok),
-        level(Level::Attention),
-        level(Level::Danger)
-    );
+    let _ = writeln!(text, "\n{} ok, {} attention, {} danger", level(Level::Ok), level(Level::Attention), level(Level::Danger));
     text
 }
 
@@ -51,14 +39,8 @@ mod tests {
             advice: advice.map(Into::into),
         };
         let text = findings(
-            &[
-                finding(Level::Ok, "versions", None),
-                finding(Level::Danger, "roles", Some("do this\nthen that")),
-            ],
-            Style {
-                color: false,
-                unicode: false,
-            },
+            &[finding(Level::Ok, "versions", None), finding(Level::Danger, "roles", Some("do this\nthen that"))],
+            Style { color: false, unicode: false },
         );
         let indent = " ".repeat(21);
         let expected = [

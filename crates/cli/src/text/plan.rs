@@ -14,20 +14,8 @@ pub fn plan(plan: &RestorePlan, style: Style) -> String {
         let _ = writeln!(text, "  {name:<13} {value}");
     };
     line("state of", words::moment(plan.through));
-    line(
-        "from backup",
-        format!(
-            "{} of {} (MongoDB {})",
-            plan.base, plan.source_replica_set, plan.base_mongodb_version
-        ),
-    );
-    line(
-        "into",
-        format!(
-            "{} at {} (MongoDB {})",
-            plan.target_replica_set, plan.target_host, plan.target_mongodb_version
-        ),
-    );
+    line("from backup", format!("{} of {} (MongoDB {})", plan.base, plan.source_replica_set, plan.base_mongodb_version));
+    line("into", format!("{} at {} (MongoDB {})", plan.target_replica_set, plan.target_host, plan.target_mongodb_version));
     line(
         "reads",
         format!(
@@ -39,14 +27,7 @@ pub fn plan(plan: &RestorePlan, style: Style) -> String {
         ),
     );
     if let Some((users, roles)) = plan.users_and_roles.filter(|counts| *counts != (0, 0)) {
-        line(
-            "brings",
-            format!(
-                "{}, {}",
-                words::counted(users, "user", "users"),
-                words::counted(roles, "role", "roles")
-            ),
-        );
+        line("brings", format!("{}, {}", words::counted(users, "user", "users"), words::counted(roles, "role", "roles")));
     }
     line("takes about", words::seconds(plan.seconds_estimate));
     line("later writes", later_writes(plan));
@@ -68,10 +49,7 @@ fn later_writes(plan: &RestorePlan) -> String {
         (counted, complete) => {
             let least = if complete { "" } else { "at least " };
             let writes = words::counted(counted, "write", "writes");
-            format!(
-                "{least}{writes} to these collections will not be there (stored through {})",
-                after.newest
-            )
+            format!("{least}{writes} to these collections will not be there (stored through {})", after.newest)
         }
     };
     if plan.unfinished_transactions > 0 {
@@ -109,11 +87,7 @@ fn creates(plan: &RestorePlan) -> String {
         ]);
     }
     for view in &plan.views {
-        let was = if view.target == view.namespace {
-            "view".to_owned()
-        } else {
-            format!("view, was {}", view.namespace)
-        };
+        let was = if view.target == view.namespace { "view".to_owned() } else { format!("view, was {}", view.namespace) };
         let empty = String::new;
         table.row([view.target.to_string(), empty(), empty(), empty(), empty(), was]);
     }
@@ -126,17 +100,8 @@ fn drops(plan: &RestorePlan, style: Style) -> String {
     }
     let mut table = Table::new(&["DROPS", "DOCUMENTS NOW>", "BYTES NOW>", ""]);
     for drop in &plan.drops {
-        let fate = if drop.replaced {
-            "replaced".to_owned()
-        } else {
-            style.paint(Tone::Bad, "gone afterwards")
-        };
-        table.row([
-            drop.namespace.to_string(),
-            words::count(drop.documents),
-            words::bytes(drop.bytes),
-            fate,
-        ]);
+        let fate = if drop.replaced { "replaced".to_owned() } else { style.paint(Tone::Bad, "gone afterwards") };
+        table.row([drop.namespace.to_string(), words::count(drop.documents), words::bytes(drop.bytes), fate]);
     }
     format!("\n{}", table.render(2))
 }

@@ -20,20 +20,12 @@ pub fn report(plan: &RestorePlan, report: &RestoreReport, style: Style) -> Strin
     );
     if report.users_written + report.roles_written > 0 {
         let users = words::counted(report.users_written as u64, "user", "users");
-        let _ = writeln!(
-            text,
-            "  {users}, {} written",
-            words::counted(report.roles_written as u64, "role", "roles")
-        );
+        let _ = writeln!(text, "  {users}, {} written", words::counted(report.roles_written as u64, "role", "roles"));
     }
     if !report.proofs.is_empty() {
         let mut table = Table::new(&["FOUND AFTERWARDS", "DOCUMENTS>", "INDEXES>"]);
         for proof in &report.proofs {
-            table.row([
-                proof.target.to_string(),
-                words::count(proof.documents),
-                words::count(proof.indexes_found as u64),
-            ]);
+            table.row([proof.target.to_string(), words::count(proof.documents), words::count(proof.indexes_found as u64)]);
         }
         text.push('\n');
         text.push_str(&table.render(2));

@@ -7,24 +7,11 @@ use crate::output::{Style, Tone};
 
 pub fn event(event: &SliceEvent, style: Style) -> String {
     match event {
-        SliceEvent::Started {
-            replica_set,
-            node,
-            from,
-            fence,
-        } => {
-            format!(
-                "slicing {replica_set} from {}, reading {node} (lease {fence})",
-                words::moment(*from)
-            )
+        SliceEvent::Started { replica_set, node, from, fence } => {
+            format!("slicing {replica_set} from {}, reading {node} (lease {fence})", words::moment(*from))
         }
         SliceEvent::Waiting { why } => style.paint(Tone::Quiet, &format!("waiting: {why}")),
-        SliceEvent::Stored {
-            slice,
-            entries,
-            lag_seconds,
-            window_headroom_seconds,
-        } => format!(
+        SliceEvent::Stored { slice, entries, lag_seconds, window_headroom_seconds } => format!(
             "stored {} … {}  {}  {}  lag {}  headroom {}",
             slice.range.after,
             slice.range.through,
@@ -34,10 +21,9 @@ pub fn event(event: &SliceEvent, style: Style) -> String {
             words::seconds(u64::from(*window_headroom_seconds)),
         ),
         SliceEvent::Gap(gap) => style.paint(Tone::Bad, &format!("gap {}: {}", gap.range, gap.reason)),
-        SliceEvent::Retrying { error, in_seconds } => style.paint(
-            Tone::Caution,
-            &format!("failed, next try in {}: {error}", words::seconds(*in_seconds)),
-        ),
+        SliceEvent::Retrying { error, in_seconds } => {
+            style.paint(Tone::Caution, &format!("failed, next try in {}: {error}", words::seconds(*in_seconds)))
+        }
         SliceEvent::Stopped { newest: Some(newest) } => format!("stopped; stored through {}", words::moment(*newest)),
         SliceEvent::Stopped { newest: None } => "stopped; nothing was stored".to_owned(),
     }

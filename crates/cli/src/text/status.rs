@@ -9,10 +9,8 @@ use super::words;
 use crate::output::{Style, Table, Tone};
 
 pub fn status(status: &Status, style: Style) -> String {
-    let mut text = format!(
-        "replica set {}, MongoDB {}, feature compatibility version {}\n\n",
-        status.replica_set, status.server_version, status.fcv
-    );
+    let mut text =
+        format!("replica set {}, MongoDB {}, feature compatibility version {}\n\n", status.replica_set, status.server_version, status.fcv);
     text.push_str(&members(status));
     text.push('\n');
     let mut line = |name: &str, value: String| {
@@ -20,15 +18,7 @@ pub fn status(status: &Status, style: Style) -> String {
     };
     line("now", words::moment(status.majority));
     let window = status.oplog_newest.seconds_since(status.oplog_oldest);
-    line(
-        "oplog",
-        format!(
-            "{} … {}, {}",
-            status.oplog_oldest,
-            status.oplog_newest,
-            words::seconds(u64::from(window))
-        ),
-    );
+    line("oplog", format!("{} … {}, {}", status.oplog_oldest, status.oplog_newest, words::seconds(u64::from(window))));
     line(
         "slicer",
         match &status.slicer {
@@ -39,9 +29,8 @@ pub fn status(status: &Status, style: Style) -> String {
     line("newest slice", status.newest_slice.map_or("none".to_owned(), words::moment));
     let seconds = |value: Option<u32>| value.map_or("unknown".to_owned(), |value| words::seconds(u64::from(value)));
     line("behind", seconds(status.lag_seconds));
-    let headroom = status
-        .headroom_seconds
-        .map(|left| format!("{} until the server discards what is not stored", words::seconds(u64::from(left))));
+    let headroom =
+        status.headroom_seconds.map(|left| format!("{} until the server discards what is not stored", words::seconds(u64::from(left))));
     line("headroom", headroom.unwrap_or_else(|| "unknown".to_owned()));
     line(
         "last backup",
@@ -66,15 +55,8 @@ fn members(status: &Status) -> String {
         if !member.healthy {
             remarks.push("cannot be reached".to_owned());
         }
-        let lag = member
-            .applied
-            .map(|applied| words::seconds(u64::from(status.majority.seconds_since(applied))));
-        table.row([
-            member.host.clone(),
-            role(member).to_owned(),
-            lag.unwrap_or_default(),
-            remarks.join(", "),
-        ]);
+        let lag = member.applied.map(|applied| words::seconds(u64::from(status.majority.seconds_since(applied))));
+        table.row([member.host.clone(), role(member).to_owned(), lag.unwrap_or_default(), remarks.join(", ")]);
     }
     table.render(2)
 }
@@ -90,7 +72,5 @@ pub fn role(member: &MemberState) -> &str {
 }
 
 fn clock(unix_seconds: i64) -> String {
-    u32::try_from(unix_seconds).map_or("an unknown time".to_owned(), |seconds| {
-        OplogTime::start_of_second(seconds).rfc3339()
-    })
+    u32::try_from(unix_seconds).map_or("an unknown time".to_owned(), |seconds| OplogTime::start_of_second(seconds).rfc3339())
 }

@@ -21,22 +21,8 @@ struct Signs {
     gap: char,
 }
 
-const PLAIN: Signs = Signs {
-    backup: 'B',
-    selective: 'b',
-    unusable_backup: '!',
-    band: '=',
-    unreached: '-',
-    gap: 'x',
-};
-const DRAWN: Signs = Signs {
-    backup: '◆',
-    selective: '◇',
-    unusable_backup: '!',
-    band: '━',
-    unreached: '┄',
-    gap: '╳',
-};
+const PLAIN: Signs = Signs { backup: 'B', selective: 'b', unusable_backup: '!', band: '=', unreached: '-', gap: 'x' };
+const DRAWN: Signs = Signs { backup: '◆', selective: '◇', unusable_backup: '!', band: '━', unreached: '┄', gap: '╳' };
 
 /// The whole drawing, `width` columns wide at most (names of replica sets included), with ranges and gaps spelled out underneath.
 pub fn draw(catalog: &Catalog, timeline: &Timeline, width: usize, style: Style) -> String {
@@ -59,13 +45,7 @@ pub fn draw(catalog: &Catalog, timeline: &Timeline, width: usize, style: Style) 
             number += 1;
         }
         paint_backups(&axis, &mut cells, catalog, &replica_set.name, signs);
-        let _ = writeln!(
-            text,
-            "{:<label$}{}",
-            replica_set.name.as_str(),
-            colored(&cells, signs, style),
-            label = axis.label
-        );
+        let _ = writeln!(text, "{:<label$}{}", replica_set.name.as_str(), colored(&cells, signs, style), label = axis.label);
         push_cells(&mut text, &axis, &numbers);
     }
     if timeline.replica_sets.len() > 1 {
@@ -123,17 +103,9 @@ fn legend(catalog: &Catalog, timeline: &Timeline, signs: &Signs) -> String {
         (some_backup(0), signs.unusable_backup, "backup that cannot be restored"),
         (some_set(|set| !set.restorable.is_empty()), signs.band, "can be restored"),
         (some_set(|set| !set.gaps.is_empty()), signs.gap, "missing"),
-        (
-            some_set(|set| !set.unusable.is_empty()),
-            signs.unreached,
-            "oplog that no backup leads to",
-        ),
+        (some_set(|set| !set.unusable.is_empty()), signs.unreached, "oplog that no backup leads to"),
     ];
-    let shown: Vec<String> = entries
-        .into_iter()
-        .filter(|(present, ..)| *present)
-        .map(|(_, sign, word)| format!("{sign} {word}"))
-        .collect();
+    let shown: Vec<String> = entries.into_iter().filter(|(present, ..)| *present).map(|(_, sign, word)| format!("{sign} {word}")).collect();
     shown.join("   ")
 }
 
@@ -151,32 +123,17 @@ const COLUMNS_MIN: usize = 10;
 impl Axis {
     /// `None` when there is nothing to show.
     fn of(catalog: &Catalog, timeline: &Timeline, width: usize) -> Option<Self> {
-        let backups = catalog
-            .backups
-            .iter()
-            .flat_map(|backup| &backup.snapshots)
-            .map(|snapshot| snapshot.oplog.through);
+        let backups = catalog.backups.iter().flat_map(|backup| &backup.snapshots).map(|snapshot| snapshot.oplog.through);
         let edges = |range: &OplogRange| [range.after, range.through];
         let unusable = timeline.replica_sets.iter().flat_map(|set| set.unusable.iter().flat_map(edges));
-        let restorable = timeline
-            .replica_sets
-            .iter()
-            .flat_map(|set| set.restorable.iter().flat_map(|range| [range.from, range.through]));
-        let gaps = timeline
-            .replica_sets
-            .iter()
-            .flat_map(|set| set.gaps.iter().flat_map(|gap| edges(&gap.range)));
+        let restorable = timeline.replica_sets.iter().flat_map(|set| set.restorable.iter().flat_map(|range| [range.from, range.through]));
+        let gaps = timeline.replica_sets.iter().flat_map(|set| set.gaps.iter().flat_map(|gap| edges(&gap.range)));
         let moments: Vec<OplogTime> = backups.chain(unusable).chain(restorable).chain(gaps).collect();
         let (first, last) = (*moments.iter().min()?, *moments.iter().max()?);
         let names = timeline.replica_sets.iter().map(|set| set.name.as_str().chars().count());
         let together = if timeline.replica_sets.len() > 1 { "together".len() } else { 0 };
         let label = names.max().unwrap_or(0).max(together) + 2;
-        Some(Self {
-            first,
-            last,
-            label,
-            columns: width.saturating_sub(label).max(COLUMNS_MIN),
-        })
+        Some(Self { first, last, label, columns: width.saturating_sub(label).max(COLUMNS_MIN) })
     }
 
     fn cells(&self) -> Vec<char> {
@@ -203,11 +160,7 @@ impl Axis {
         let (left, right) = (text(self.first), format!("{} UTC", text(self.last)));
         let fill = self.columns.saturating_sub(left.len() + right.len());
         let indent = " ".repeat(self.label);
-        if fill == 0 {
-            format!("{indent}{left}\n{indent}{right}\n")
-        } else {
-            format!("{indent}{left}{}{right}\n", " ".repeat(fill))
-        }
+        if fill == 0 { format!("{indent}{left}\n{indent}{right}\n") } else { format!("{indent}{left}{}{right}\n", " ".repeat(fill)) }
     }
 }
 
@@ -258,10 +211,7 @@ mod tests {
     fn strips(drawing: &str, width: usize, unicode: bool) -> Vec<String> {
         let catalog = catalog(drawing);
         let text = draw(&catalog, &timeline(&catalog), width, Style { color: false, unicode });
-        text.lines()
-            .take_while(|line| !line.trim_start().starts_with("1970-"))
-            .map(ToOwned::to_owned)
-            .collect()
+        text.lines().take_while(|line| !line.trim_start().starts_with("1970-")).map(ToOwned::to_owned).collect()
     }
 
     #[test]
@@ -303,15 +253,7 @@ mod tests {
     fn plain_output_is_ascii_and_fits() {
         let catalog = catalog("rs0   B==|---|   |---|\nrs0                   b=|");
         for width in [40, 60, 120] {
-            let text = draw(
-                &catalog,
-                &timeline(&catalog),
-                width,
-                Style {
-                    color: false,
-                    unicode: false,
-                },
-            );
+            let text = draw(&catalog, &timeline(&catalog), width, Style { color: false, unicode: false });
             let strip = text.lines().next().unwrap_or_default();
             assert!(strip.is_ascii() && strip.len() <= width, "{strip}");
         }
@@ -320,15 +262,7 @@ mod tests {
     #[test]
     fn nothing_is_said_to_be_nothing() {
         let nothing = Catalog::default();
-        let text = draw(
-            &nothing,
-            &timeline(&nothing),
-            80,
-            Style {
-                color: false,
-                unicode: true,
-            },
-        );
+        let text = draw(&nothing, &timeline(&nothing), 80, Style { color: false, unicode: true });
         assert!(text.contains("no backup"));
     }
 }

@@ -53,11 +53,7 @@ pub fn seconds(seconds: u64) -> String {
 
 /// A measured time: tenths below ten seconds, whole words above.
 pub fn elapsed(elapsed: f64) -> String {
-    if elapsed < 10.0 {
-        format!("{elapsed:.1} s")
-    } else {
-        seconds(elapsed.round() as u64)
-    }
+    if elapsed < 10.0 { format!("{elapsed:.1} s") } else { seconds(elapsed.round() as u64) }
 }
 
 /// `2026-11-22 10:00:05 +3 (1795397942,3)`: for people, and as it can be typed again.

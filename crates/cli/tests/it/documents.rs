@@ -21,20 +21,15 @@ fn the_page_on_oplog_rules_holds_the_tables_of_the_code() {
     if std::env::var_os("OPLOGUE_UPDATE_DOCS").is_some() {
         std::fs::write(path(), &expected).expect("written");
     } else {
-        assert!(
-            text == expected,
-            "docs/oplog-rules.md is behind the code: OPLOGUE_UPDATE_DOCS=1 cargo test -p oplogue documents"
-        );
+        assert!(text == expected, "docs/oplog-rules.md is behind the code: OPLOGUE_UPDATE_DOCS=1 cargo test -p oplogue documents");
     }
 }
 
 fn tables() -> String {
     let mut text = String::new();
-    for (title, head, rules) in [
-        ("Entries", "`op`", ENTRIES),
-        ("Commands", "command", COMMANDS),
-        ("Arguments of `collMod`", "argument", COLL_MOD),
-    ] {
+    for (title, head, rules) in
+        [("Entries", "`op`", ENTRIES), ("Commands", "command", COMMANDS), ("Arguments of `collMod`", "argument", COLL_MOD)]
+    {
         let _ = writeln!(text, "## {title}\n\n| {head} | what is done | why |\n| --- | --- | --- |");
         for rule in rules {
             let (done, why) = verdict(rule);
@@ -42,10 +37,7 @@ fn tables() -> String {
         }
         text.push('\n');
     }
-    let _ = writeln!(
-        text,
-        "## Names that are not ordinary collections\n\n| name | what is done | why |\n| --- | --- | --- |"
-    );
+    let _ = writeln!(text, "## Names that are not ordinary collections\n\n| name | what is done | why |\n| --- | --- | --- |");
     for rule in NAMESPACES {
         let (done, why) = match rule.standing {
             Standing::Ordinary => ("applied", "as any collection"),

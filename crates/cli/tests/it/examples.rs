@@ -6,9 +6,7 @@ use crate::program::oplogue;
 
 /// The folder of the repository in `fixtures/pbm/<name>.tar`, unpacked.
 fn unpacked(name: &str) -> (tempfile::TempDir, PathBuf) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fixtures/pbm")
-        .join(format!("{name}.tar"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pbm").join(format!("{name}.tar"));
     let folder = oplogue_testkit::unpack(&path).expect("the fixture unpacks");
     let inside = storage_folder(folder.path()).expect("the fixture holds a repository");
     (folder, inside)
@@ -20,11 +18,7 @@ fn storage_folder(folder: &Path) -> Option<PathBuf> {
         return Some(folder.to_owned());
     }
     let entries = std::fs::read_dir(folder).ok()?;
-    entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .find_map(|path| storage_folder(&path))
+    entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).find_map(|path| storage_folder(&path))
 }
 
 #[tokio::test]
@@ -34,12 +28,7 @@ async fn backups_slices_and_ranges_of_pbm_are_listed() {
     let json = oplogue(&["list", "--storage", &storage, "--json"]).await.done().json();
     let backups = json["backups"].as_array().expect("backups");
     assert!(!backups.is_empty(), "{json}");
-    assert!(
-        backups
-            .iter()
-            .all(|backup| backup["written_by"].is_null() && backup["pbm_version"].is_string()),
-        "{json}"
-    );
+    assert!(backups.iter().all(|backup| backup["written_by"].is_null() && backup["pbm_version"].is_string()), "{json}");
     assert!(json["restorable"].as_array().is_some_and(|ranges| !ranges.is_empty()), "{json}");
 
     let text = oplogue(&["list", "--storage", &storage]).await.done().stdout;
@@ -58,19 +47,8 @@ async fn every_usable_backup_of_pbm_can_be_described() {
         let described = oplogue(&["describe", name, "--storage", &storage, "--json"]).await.done().json();
         assert_eq!(described["name"], name);
         if backup["problem"].is_null() {
-            assert!(
-                described["collections"]
-                    .as_array()
-                    .is_some_and(|collections| !collections.is_empty()),
-                "{described}"
-            );
+            assert!(described["collections"].as_array().is_some_and(|collections| !collections.is_empty()), "{described}");
         }
-        assert!(
-            oplogue(&["describe", name, "--storage", &storage])
-                .await
-                .done()
-                .stdout
-                .contains(name)
-        );
+        assert!(oplogue(&["describe", name, "--storage", &storage]).await.done().stdout.contains(name));
     }
 }

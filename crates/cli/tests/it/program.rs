@@ -49,20 +49,12 @@ pub fn command(words: &[&str]) -> Command {
             command.env_remove(&name);
         }
     }
-    command
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
 pub async fn finish(mut command: Command) -> Told {
-    let output = tokio::time::timeout(LIMIT, command.output())
-        .await
-        .expect("the program ends")
-        .expect("the program starts");
+    let output = tokio::time::timeout(LIMIT, command.output()).await.expect("the program ends").expect("the program starts");
     Told {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -16,11 +16,7 @@ const LIMIT: Duration = Duration::from_secs(240);
 fn walk_through(readme: &str) -> Option<String> {
     let (_, rest) = readme.split_once("<!-- walk-through: begin")?;
     let (inside, _) = rest.split_once("<!-- walk-through: end")?;
-    let blocks: Vec<&str> = inside
-        .split("```sh\n")
-        .skip(1)
-        .filter_map(|block| block.split("```").next())
-        .collect();
+    let blocks: Vec<&str> = inside.split("```sh\n").skip(1).filter_map(|block| block.split("```").next()).collect();
     Some(blocks.concat())
 }
 
@@ -28,30 +24,17 @@ fn walk_through(readme: &str) -> Option<String> {
 async fn the_walk_through_works_as_it_stands() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).expect("README.md");
     let script = walk_through(&readme).expect("the walk-through is marked in README.md");
-    let mongosh = tokio::task::spawn_blocking(folder_of_mongosh)
-        .await
-        .expect("not cancelled")
-        .expect("mongosh");
+    let mongosh = tokio::task::spawn_blocking(folder_of_mongosh).await.expect("not cancelled").expect("mongosh");
     let set = ReplicaSet::start(ReplicaSetOptions::default()).await.expect("a replica set starts");
     let program = Path::new(env!("CARGO_BIN_EXE_oplogue"));
     let path = std::env::var("PATH").unwrap_or_default();
-    let path = format!(
-        "{}:{}:{path}",
-        program.parent().expect("it lies in a folder").display(),
-        mongosh.display()
-    );
+    let path = format!("{}:{}:{path}", program.parent().expect("it lies in a folder").display(), mongosh.display());
     let folder = tempfile::tempdir().expect("an empty folder");
 
     let mut bash = Command::new("bash");
-    bash.args(["-euo", "pipefail", "-c", &script])
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+    bash.args(["-euo", "pipefail", "-c", &script]).current_dir(folder.path()).stdin(Stdio::null()).kill_on_drop(true);
     bash.env("PATH", path).env("OPLOGUE_URI", set.uri()).env("HOME", folder.path());
-    let output = tokio::time::timeout(LIMIT, bash.output())
-        .await
-        .expect("it ends")
-        .expect("bash starts");
+    let output = tokio::time::timeout(LIMIT, bash.output()).await.expect("it ends").expect("bash starts");
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let log = std::fs::read_to_string(folder.path().join("slices.log")).unwrap_or_default();
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}\n{log}", output.status);
@@ -71,11 +54,7 @@ fn folder_of_mongosh() -> anyhow::Result<PathBuf> {
     let target = cache.join("mongosh");
     let programs = target.join("node_modules/.bin");
     std::fs::create_dir_all(&cache)?;
-    let lock = std::fs::File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(cache.join("mongosh.lock"))?;
+    let lock = std::fs::File::options().create(true).truncate(false).write(true).open(cache.join("mongosh.lock"))?;
     lock.lock().context("wait for another download of mongosh")?;
     if !programs.join("mongosh").exists() {
         // Aside and renamed, so that a download that was cut off leaves nothing that looks whole.
@@ -86,11 +65,7 @@ fn folder_of_mongosh() -> anyhow::Result<PathBuf> {
             .arg(MONGOSH)
             .output()
             .context("start npm: the walk-through needs mongosh on the PATH, or Node with npm to fetch it")?;
-        anyhow::ensure!(
-            output.status.success(),
-            "npm could not fetch {MONGOSH}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        anyhow::ensure!(output.status.success(), "npm could not fetch {MONGOSH}: {}", String::from_utf8_lossy(&output.stderr));
         std::fs::rename(aside.path(), &target).context("publish mongosh in the cache")?;
     }
     Ok(programs)

@@ -25,9 +25,7 @@ async fn a_wrong_password_is_told_without_it() {
     let stage = Stage::shared().await;
     let uri = stage.set.uri_as("root", "hunter2");
     for verb in ["backup", "slice", "status"] {
-        let told = oplogue(&[verb, "--uri", &uri, "--storage", &stage.storage()])
-            .await
-            .ended(1, &["login", "root"]);
+        let told = oplogue(&[verb, "--uri", &uri, "--storage", &stage.storage()]).await.ended(1, &["login", "root"]);
         assert!(!told.stderr.contains("hunter2"), "{told:?}");
     }
 }
@@ -35,25 +33,19 @@ async fn a_wrong_password_is_told_without_it() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_named() {
     let uri = "mongodb://127.0.0.1:9/?replicaSet=rs0&serverSelectionTimeoutMS=1000";
-    oplogue(&["backup", "--uri", uri, "--storage", "file:///b"])
-        .await
-        .ended(1, &["127.0.0.1:9"]);
+    oplogue(&["backup", "--uri", uri, "--storage", "file:///b"]).await.ended(1, &["127.0.0.1:9"]);
 }
 
 #[tokio::test]
 async fn a_standalone_server_is_refused_with_what_to_do() {
     let standalone = Standalone::start(Version::default()).await.expect("a standalone starts");
-    oplogue(&["backup", "--uri", &standalone.uri(), "--storage", "file:///b"])
-        .await
-        .ended(3, &["standalone", "rs.initiate()"]);
+    oplogue(&["backup", "--uri", &standalone.uri(), "--storage", "file:///b"]).await.ended(3, &["standalone", "rs.initiate()"]);
 }
 
 #[tokio::test]
 async fn a_mongos_is_refused_with_what_to_do() {
     let mongos = FakeMongos::start().await.expect("a mongos starts");
-    oplogue(&["backup", "--uri", &mongos.uri(), "--storage", "file:///b"])
-        .await
-        .ended(3, &["mongos", "shard"]);
+    oplogue(&["backup", "--uri", &mongos.uri(), "--storage", "file:///b"]).await.ended(3, &["mongos", "shard"]);
 }
 
 #[tokio::test]
@@ -62,34 +54,12 @@ async fn a_bucket_that_is_not_there_and_keys_that_are_wrong_are_told_apart() {
     let stage = Stage::shared().await;
     let uri = stage.uri();
     let bucket = server.bucket("there-is-no-such-bucket");
-    let words = [
-        "--uri",
-        &uri,
-        "--s3-access-key",
-        &bucket.access_key,
-        "--s3-secret-key",
-        &bucket.secret_key,
-        "--storage-retries",
-        "0",
-    ];
-    oplogue(&[&["backup", "--storage", &bucket.url()], &words[..]].concat())
-        .await
-        .ended(1, &["bucket", "there-is-no-such-bucket"]);
+    let words = ["--uri", &uri, "--s3-access-key", &bucket.access_key, "--s3-secret-key", &bucket.secret_key, "--storage-retries", "0"];
+    oplogue(&[&["backup", "--storage", &bucket.url()], &words[..]].concat()).await.ended(1, &["bucket", "there-is-no-such-bucket"]);
 
     let bucket = server.new_bucket().await.expect("a bucket");
-    let words = [
-        "--uri",
-        &uri,
-        "--s3-access-key",
-        &bucket.access_key,
-        "--s3-secret-key",
-        "hunter2",
-        "--storage-retries",
-        "0",
-    ];
-    let told = oplogue(&[&["backup", "--storage", &bucket.url()], &words[..]].concat())
-        .await
-        .ended(1, &["credentials"]);
+    let words = ["--uri", &uri, "--s3-access-key", &bucket.access_key, "--s3-secret-key", "hunter2", "--storage-retries", "0"];
+    let told = oplogue(&[&["backup", "--storage", &bucket.url()], &words[..]].concat()).await.ended(1, &["credentials"]);
     assert!(!told.stderr.contains("hunter2"), "{told:?}");
 }
 
@@ -101,22 +71,14 @@ async fn a_folder_that_cannot_be_written_is_named() {
     std::fs::write(&in_the_way, "").expect("written");
     let stage = Stage::shared().await;
     let storage = format!("file://{}/inside", in_the_way.display());
-    oplogue(&["backup", "--uri", &stage.uri(), "--storage", &storage])
-        .await
-        .ended(1, &["backups/inside"]);
+    oplogue(&["backup", "--uri", &stage.uri(), "--storage", &storage]).await.ended(1, &["backups/inside"]);
 }
 
 #[tokio::test]
 async fn a_moment_out_of_range_names_the_nearest_good_one() {
     let stage = Stage::shared().await;
     refused(&stage.storage(), &["--time", "100,1"], 3, &["oldest moment that can be restored"]).await;
-    refused(
-        &stage.storage(),
-        &["--time", "2099-01-01T00:00:00Z"],
-        3,
-        &["newest moment that can be restored"],
-    )
-    .await;
+    refused(&stage.storage(), &["--time", "2099-01-01T00:00:00Z"], 3, &["newest moment that can be restored"]).await;
     refused(&stage.storage(), &["--backup", "unheard-of"], 3, &["unheard-of", "base"]).await;
 }
 
@@ -127,29 +89,12 @@ async fn a_moment_in_a_hole_names_the_moments_around_it() {
     let slices = slices(&copied);
     assert!(slices.len() >= 3, "{slices:?}");
     std::fs::remove_file(&slices[1]).expect("removed");
-    refused(
-        &copied.storage(),
-        &["--time", &typed(stage.moments[1])],
-        3,
-        &["missing", "nearest moment"],
-    )
-    .await;
+    refused(&copied.storage(), &["--time", &typed(stage.moments[1])], 3, &["missing", "nearest moment"]).await;
     // Beyond the hole it is the same hole that is in the way.
     refused(&copied.storage(), &["--time", &typed(stage.moments[2])], 3, &["missing"]).await;
     // Before it, all is well.
     let moment = typed(stage.moments[0]);
-    oplogue(&[
-        "restore",
-        "--uri",
-        &stage.uri(),
-        "--storage",
-        &copied.storage(),
-        "--time",
-        &moment,
-        "--plan",
-    ])
-    .await
-    .done();
+    oplogue(&["restore", "--uri", &stage.uri(), "--storage", &copied.storage(), "--time", &moment, "--plan"]).await.done();
     let drawn = oplogue(&["timeline", "--storage", &copied.storage()]).await.done().stdout;
     assert!(drawn.contains("GAP"), "{drawn}");
 }
@@ -208,32 +153,18 @@ async fn a_namespace_that_is_not_there_is_refused() {
 async fn a_second_slicer_is_refused_with_the_name_of_the_first() {
     let set = ReplicaSet::start(ReplicaSetOptions::default()).await.expect("a replica set starts");
     let client = set.client().await.expect("it answers");
-    client
-        .database("shop")
-        .collection::<Document>("orders")
-        .insert_one(doc! {"_id": 1})
-        .await
-        .expect("inserted");
+    client.database("shop").collection::<Document>("orders").insert_one(doc! {"_id": 1}).await.expect("inserted");
     let folder = tempfile::tempdir().expect("a folder");
     let (uri, storage) = (set.uri(), format!("file://{}", folder.path().display()));
     oplogue(&["backup", "--uri", &uri, "--storage", &storage]).await.done();
-    let mut first = command(&["slice", "--uri", &uri, "--storage", &storage, "--json"])
-        .spawn()
-        .expect("it starts");
+    let mut first = command(&["slice", "--uri", &uri, "--storage", &storage, "--json"]).spawn().expect("it starts");
     let leases = client.database("admin").collection::<Document>("oplogueLeases");
     let held = async {
-        while leases
-            .find_one(doc! {"holder": {"$exists": true}})
-            .await
-            .expect("leases can be read")
-            .is_none()
-        {
+        while leases.find_one(doc! {"holder": {"$exists": true}}).await.expect("leases can be read").is_none() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), held)
-        .await
-        .expect("the first slicer takes the lease");
+    tokio::time::timeout(Duration::from_secs(60), held).await.expect("the first slicer takes the lease");
     oplogue(&["slice", "--uri", &uri, "--storage", &storage]).await.ended(3, &["slic"]);
     first.kill().await.expect("ended");
 }
@@ -249,11 +180,7 @@ async fn doctor_finds_danger_and_says_so_with_its_code() {
     let told = oplogue(&["doctor", "--uri", &uri, "--json"]).await;
     assert_eq!(told.code, 3, "{told:?}");
     let findings = told.json();
-    let dangers = findings
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|finding| finding["level"] == "danger");
+    let dangers = findings.as_array().expect("a list").iter().filter(|finding| finding["level"] == "danger");
     assert!(dangers.count() > 0, "{findings}");
 }
 
@@ -262,34 +189,13 @@ async fn a_moment_is_restored_to_the_operation() {
     let stage = Stage::shared().await;
     let planned = |moment: Timestamp, option: &'static str| async move {
         let moment = typed(moment);
-        let words = [
-            "restore",
-            "--uri",
-            &stage.uri(),
-            "--storage",
-            &stage.storage(),
-            option,
-            &moment,
-            "--plan",
-            "--json",
-        ];
+        let words = ["restore", "--uri", &stage.uri(), "--storage", &stage.storage(), option, &moment, "--plan", "--json"];
         let plan = oplogue(&words).await.done().json();
-        (
-            plan["through"]["t"].as_u64(),
-            plan["through"]["i"].as_u64(),
-            plan["operations"].as_u64(),
-        )
+        (plan["through"]["t"].as_u64(), plan["through"]["i"].as_u64(), plan["operations"].as_u64())
     };
     let moment = stage.moments[1];
     let (seconds, ordinal, operations) = planned(moment, "--time").await;
-    assert_eq!(
-        (seconds, ordinal),
-        (Some(u64::from(moment.time)), Some(u64::from(moment.increment)))
-    );
+    assert_eq!((seconds, ordinal), (Some(u64::from(moment.time)), Some(u64::from(moment.increment))));
     let (.., before) = planned(moment, "--before").await;
-    assert_eq!(
-        before.map(|count| count + 1),
-        operations,
-        "--before leaves out exactly that operation"
-    );
+    assert_eq!(before.map(|count| count + 1), operations, "--before leaves out exactly that operation");
 }

@@ -25,34 +25,18 @@ impl Stage {
     }
 
     async fn set_up() -> Self {
-        let set = ReplicaSet::start(ReplicaSetOptions::default().auth(true))
-            .await
-            .expect("a replica set starts");
+        let set = ReplicaSet::start(ReplicaSetOptions::default().auth(true)).await.expect("a replica set starts");
         let folder = tempfile::tempdir().expect("a folder");
         let client = set.client().await.expect("the replica set answers");
         let orders = client.database("shop").collection::<Document>("orders");
-        orders
-            .insert_many((0..200).map(|id| doc! {"_id": id, "paid": false, "note": "x".repeat(100)}))
-            .await
-            .expect("inserted");
-        let mut stage = Self {
-            set,
-            folder,
-            moments: Vec::new(),
-        };
-        oplogue(&["backup", "--uri", &stage.uri(), "--storage", &stage.storage(), "--name", "base"])
-            .await
-            .done();
+        orders.insert_many((0..200).map(|id| doc! {"_id": id, "paid": false, "note": "x".repeat(100)})).await.expect("inserted");
+        let mut stage = Self { set, folder, moments: Vec::new() };
+        oplogue(&["backup", "--uri", &stage.uri(), "--storage", &stage.storage(), "--name", "base"]).await.done();
         for id in 0..3 {
-            orders
-                .update_one(doc! {"_id": id}, doc! {"$set": {"paid": true}})
-                .await
-                .expect("updated");
+            orders.update_one(doc! {"_id": id}, doc! {"$set": {"paid": true}}).await.expect("updated");
             let moment = newest_moment(&client, "shop.orders").await;
             let words = ["--span", "500ms", "--until", &typed(moment)];
-            oplogue(&[&["slice", "--uri", &stage.uri(), "--storage", &stage.storage()], &words[..]].concat())
-                .await
-                .done();
+            oplogue(&[&["slice", "--uri", &stage.uri(), "--storage", &stage.storage()], &words[..]].concat()).await.done();
             stage.moments.push(moment);
         }
         stage
@@ -94,11 +78,7 @@ impl Copied {
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).expect("a readable folder").flatten() {
-                if entry.path().is_dir() {
-                    folders.push(entry.path())
-                } else {
-                    found.push(entry.path())
-                }
+                if entry.path().is_dir() { folders.push(entry.path()) } else { found.push(entry.path()) }
             }
         }
         found.retain(|path| parts.iter().all(|part| path.to_string_lossy().contains(part)));
@@ -127,15 +107,8 @@ pub async fn newest_moment(client: &Client, namespace: &str) -> Timestamp {
 /// The moment of the newest oplog entry that `filter` finds.
 pub async fn newest(client: &Client, filter: Document) -> Timestamp {
     let oplog = client.database("local").collection::<Document>("oplog.rs");
-    let entry = oplog
-        .find_one(filter)
-        .sort(doc! {"$natural": -1})
-        .await
-        .expect("the oplog can be read");
-    entry
-        .expect("the write is in the oplog")
-        .get_timestamp("ts")
-        .expect("every entry has a time")
+    let entry = oplog.find_one(filter).sort(doc! {"$natural": -1}).await.expect("the oplog can be read");
+    entry.expect("the write is in the oplog").get_timestamp("ts").expect("every entry has a time")
 }
 
 /// As it is typed.

@@ -2,18 +2,7 @@
 
 use crate::program::{command, finish, oplogue, oplogue_in};
 
-const VERBS: &[&str] = &[
-    "backup",
-    "slice",
-    "list",
-    "timeline",
-    "describe",
-    "restore",
-    "status",
-    "doctor",
-    "completions",
-    "man",
-];
+const VERBS: &[&str] = &["backup", "slice", "list", "timeline", "describe", "restore", "status", "doctor", "completions", "man"];
 
 #[tokio::test]
 async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
@@ -56,14 +45,8 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         ("restore --uri mongodb://db1 --storage file:///b --time tomorrow", "--time"),
         ("restore --uri mongodb://db1 --storage file:///b --time 1795397942", "--time"),
         ("restore --uri mongodb://db1 --storage file:///b --latest --rename a.b", "--rename"),
-        (
-            "restore --uri mongodb://db1 --storage file:///b --latest --rename a.*=b.c",
-            "--rename",
-        ),
-        (
-            "restore --uri mongodb://db1 --storage file:///b --latest --replset-remapping rs0",
-            "--replset-remapping",
-        ),
+        ("restore --uri mongodb://db1 --storage file:///b --latest --rename a.*=b.c", "--rename"),
+        ("restore --uri mongodb://db1 --storage file:///b --latest --replset-remapping rs0", "--replset-remapping"),
         ("doctor", "--uri"),
         ("completions cmd", "cmd"),
         ("man unheard-of", "commands are"),
@@ -74,10 +57,7 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         let told = oplogue_in(empty.path(), &words).await;
         assert_eq!(told.code, 2, "`oplogue {line}`: {told:?}");
         assert!(told.stdout.is_empty(), "`oplogue {line}` printed data: {told:?}");
-        assert!(
-            told.stderr.contains(expected),
-            "`oplogue {line}` does not name `{expected}`: {told:?}"
-        );
+        assert!(told.stderr.contains(expected), "`oplogue {line}` does not name `{expected}`: {told:?}");
     }
 }
 
@@ -85,10 +65,7 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
 async fn help_is_there_for_every_command_and_goes_to_standard_output() {
     for verb in VERBS {
         let told = oplogue(&["help", verb]).await.done();
-        assert!(
-            told.stdout.contains("Usage: oplogue ") && told.stdout.contains("Examples:"),
-            "{told:?}"
-        );
+        assert!(told.stdout.contains("Usage: oplogue ") && told.stdout.contains("Examples:"), "{told:?}");
     }
     let told = oplogue(&["--help"]).await.done();
     for verb in VERBS {
@@ -100,14 +77,9 @@ async fn help_is_there_for_every_command_and_goes_to_standard_output() {
 #[tokio::test]
 async fn help_never_shows_what_is_in_the_environment() {
     let mut command = command(&["help", "backup"]);
-    command
-        .env("OPLOGUE_S3_SECRET_KEY", "hunter2")
-        .env("OPLOGUE_URI", "mongodb://u:hunter2@db1");
+    command.env("OPLOGUE_S3_SECRET_KEY", "hunter2").env("OPLOGUE_URI", "mongodb://u:hunter2@db1");
     let told = finish(command).await.done();
-    assert!(
-        told.stdout.contains("OPLOGUE_S3_SECRET_KEY") && !told.stdout.contains("hunter2"),
-        "{told:?}"
-    );
+    assert!(told.stdout.contains("OPLOGUE_S3_SECRET_KEY") && !told.stdout.contains("hunter2"), "{told:?}");
 }
 
 #[tokio::test]
@@ -128,10 +100,8 @@ async fn secrets_do_not_appear_in_errors() {
 #[tokio::test]
 async fn options_come_from_a_file_then_the_environment_then_the_command_line() {
     let folder = tempfile::tempdir().expect("a folder");
-    let places: Vec<String> = ["file", "environment", "typed"]
-        .iter()
-        .map(|name| format!("file://{}/{name}", folder.path().display()))
-        .collect();
+    let places: Vec<String> =
+        ["file", "environment", "typed"].iter().map(|name| format!("file://{}/{name}", folder.path().display())).collect();
     std::fs::write(folder.path().join("oplogue.yaml"), format!("storage: {}\n", places[0])).expect("written");
 
     let told = oplogue_in(folder.path(), &["list"]).await.done();
@@ -158,10 +128,8 @@ async fn a_variable_set_to_nothing_counts_as_not_set() {
 #[tokio::test]
 async fn a_pbm_configuration_names_the_storage() {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = format!(
-        "storage:\n  type: filesystem\n  filesystem:\n    path: {}/from pbm\npitr:\n  enabled: true\n",
-        folder.path().display()
-    );
+    let config =
+        format!("storage:\n  type: filesystem\n  filesystem:\n    path: {}/from pbm\npitr:\n  enabled: true\n", folder.path().display());
     let path = folder.path().join("pbm.yaml");
     std::fs::write(&path, config).expect("written");
     let told = oplogue(&["list", "--pbm-config", &path.to_string_lossy()]).await.done();
@@ -173,18 +141,10 @@ async fn an_empty_storage_is_not_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let storage = format!("file://{}", folder.path().display());
     assert!(oplogue(&["list", "--storage", &storage]).await.done().stdout.contains("no backup"));
-    assert!(
-        oplogue(&["timeline", "--storage", &storage])
-            .await
-            .done()
-            .stdout
-            .contains("no backup")
-    );
+    assert!(oplogue(&["timeline", "--storage", &storage]).await.done().stdout.contains("no backup"));
     let json = oplogue(&["list", "--storage", &storage, "--json"]).await.done().json();
     assert_eq!(json["backups"], serde_json::json!([]));
-    oplogue(&["describe", "b", "--storage", &storage])
-        .await
-        .ended(3, &["no backup `b`", "hint: "]);
+    oplogue(&["describe", "b", "--storage", &storage]).await.ended(3, &["no backup `b`", "hint: "]);
 }
 
 #[tokio::test]

@@ -11,10 +11,8 @@ fn check(drawing: &str) {
         Resume::Start(start) => (Some(start.from), start.gap.as_ref()),
         Resume::NeedsBackup { lost } => (None, lost.as_ref()),
     };
-    let needs_backup =
-        rows(drawing).iter().any(|(label, cells)| *label == "from" && cells.iter().collect::<String>().contains("backup"));
-    let expected =
-        if needs_backup { None } else { marked(drawing, "from", '>').and_then(|columns| columns.first().copied()).map(at) };
+    let needs_backup = rows(drawing).iter().any(|(label, cells)| *label == "from" && cells.iter().collect::<String>().contains("backup"));
+    let expected = if needs_backup { None } else { marked(drawing, "from", '>').and_then(|columns| columns.first().copied()).map(at) };
     assert_eq!(from, expected, "{drawing}\n{decided:?}");
     let expected = marked(drawing, "lost", 'x').unwrap_or_default();
     let seen: Vec<_> = (0..width(drawing) + 2).filter(|column| lost.is_some_and(|gap| gap.range.contains(at(*column)))).collect();
@@ -263,8 +261,7 @@ fn a_backup_older_than_the_slices_is_no_way_out() {
 #[test]
 fn a_broken_backup_is_no_way_out() {
     let drawing = "rs0   B==|---|     C==|";
-    let broken =
-        catalog(drawing).without_backup(&crate::diagram::backup_name("C"), crate::BackupProblem::NotDone("error".into()));
+    let broken = catalog(drawing).without_backup(&crate::diagram::backup_name("C"), crate::BackupProblem::NotDone("error".into()));
     let lost = Gap { replica_set: replica_set("rs0"), range: range(7, 10), reason: GapReason::OplogRolledOver };
     assert_eq!(resume(&broken, &replica_set("rs0"), at(10)), Resume::NeedsBackup { lost: Some(lost) });
 }
@@ -288,10 +285,8 @@ fn the_start_points_are_told_best_first() {
         "rs0   B==|---|    D==|
          rs0         s===|",
     );
-    let points: Vec<_> = start_points(&catalog, &replica_set("rs0"))
-        .into_iter()
-        .map(|point| (point.from, point.gap.map(|gap| gap.range)))
-        .collect();
+    let points: Vec<_> =
+        start_points(&catalog, &replica_set("rs0")).into_iter().map(|point| (point.from, point.gap.map(|gap| gap.range))).collect();
     assert_eq!(points, [(at(7), None), (at(10), None), (at(15), Some(range(10, 12)))]);
 }
 

@@ -37,9 +37,7 @@ fn check_catalog(drawing: &str, catalog: &Catalog) {
     for found in &timeline.replica_sets {
         let alone = |column| found.restorable.iter().any(|range| range.contains(at(column)));
         compare(&format!("{}?", found.name), '^', "moments of one replica set", &alone);
-        for (mark, reason) in
-            [('r', GapReason::OplogRolledOver), ('n', GapReason::NotSliced), ('d', GapReason::Damaged(String::new()))]
-        {
+        for (mark, reason) in [('r', GapReason::OplogRolledOver), ('n', GapReason::NotSliced), ('d', GapReason::Damaged(String::new()))] {
             let same = |gap: &Gap| std::mem::discriminant(&gap.reason) == std::mem::discriminant(&reason);
             let hole = |column| found.gaps.iter().any(|gap| same(gap) && gap.range.contains(at(column)));
             compare(&format!("{}!", found.name), mark, "holes", &hole);
@@ -378,8 +376,7 @@ fn holes_within_one_second_are_holes() {
     let mut catalog = catalog("rs0   B==|");
     let ordinals = |after, through| OplogRange::new(OplogTime::new(1_003, after), OplogTime::new(1_003, through));
     for (after, through) in [(1, 4), (5, 9)] {
-        let slice =
-            crate::Slice { replica_set: rs0.clone(), range: ordinals(after, through), object: format!("{after}"), bytes: 1 };
+        let slice = crate::Slice { replica_set: rs0.clone(), range: ordinals(after, through), object: format!("{after}"), bytes: 1 };
         catalog.slices.entry(rs0.clone()).or_default().push(slice);
     }
     let timeline = timeline(&catalog);

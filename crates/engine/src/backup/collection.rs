@@ -53,10 +53,7 @@ pub async fn read(
         };
         match attempt.run(&ranges).await? {
             Try::Done { dropped } => {
-                return Ok(Outcome {
-                    written: object.finish().await?,
-                    dropped,
-                });
+                return Ok(Outcome { written: object.finish().await?, dropped });
             }
             Try::StartOver => object.restart().await?,
         }
@@ -83,9 +80,7 @@ impl Attempt<'_> {
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(Try::StartOver);
         }
-        Ok(Try::Done {
-            dropped: dropped.contains(&true),
-        })
+        Ok(Try::Done { dropped: dropped.contains(&true) })
     }
 
     /// True when the collection was dropped.
@@ -94,9 +89,7 @@ impl Attempt<'_> {
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let events = self
-            .node
-            .read_collection(self.collection, Some(range).filter(|range| !range.is_everything()));
+        let events = self.node.read_collection(self.collection, Some(range).filter(|range| !range.is_everything()));
         pin_mut!(events);
         let mut appender = self.object.appender();
         let mut dropped = false;
@@ -115,12 +108,9 @@ impl Attempt<'_> {
                     let known = &self.collection.spec.namespace;
                     let now = namespace.logical();
                     if now == *known {
-                        self.progress.note(&format!(
-                            "{known} must be read again from its beginning: the server closed its cursor"
-                        ));
+                        self.progress.note(&format!("{known} must be read again from its beginning: the server closed its cursor"));
                     } else {
-                        self.progress
-                            .note(&format!("{known} was renamed to {now} while it was read: reading it again"));
+                        self.progress.note(&format!("{known} was renamed to {now} while it was read: reading it again"));
                     }
                     self.start_over.store(true, Ordering::Relaxed);
                     return Ok(false);

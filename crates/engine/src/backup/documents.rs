@@ -39,10 +39,7 @@ impl Reading<'_> {
         // Each waits for cursors of its own, so a collection in parts does not hold up the small ones behind it.
         let read: Vec<(WrittenCollection, Vec<String>)> = stream::iter(reads).buffer_unordered(self.parallel).try_collect().await?;
         let (collections, notes): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-        Ok(Read {
-            collections,
-            notes: notes.into_iter().flatten().collect(),
-        })
+        Ok(Read { collections, notes: notes.into_iter().flatten().collect() })
     }
 
     async fn read_one(&self, listed: ListedCollection, cursors: Arc<Semaphore>) -> anyhow::Result<(WrittenCollection, Vec<String>)> {
@@ -56,9 +53,7 @@ impl Reading<'_> {
             let outcome = collection::read(&self.node, &listed, object, parts, &cursors, &self.progress).await;
             let Outcome { written, dropped } = outcome.with_context(|| format!("read {namespace}"))?;
             if dropped {
-                notes.push(format!(
-                    "{namespace} was dropped while it was read; the backup's oplog says so, too"
-                ));
+                notes.push(format!("{namespace} was dropped while it was read; the backup's oplog says so, too"));
             }
             written
         } else {

@@ -42,9 +42,7 @@ async fn ended_since(node: &Connection, newest: OplogTime, first: OplogTime) -> 
 }
 
 fn is_later(entry: &RawDocument, than: OplogTime) -> bool {
-    entry
-        .get_timestamp("ts")
-        .is_ok_and(|time| OplogTime::new(time.time, time.increment) > than)
+    entry.get_timestamp("ts").is_ok_and(|time| OplogTime::new(time.time, time.increment) > than)
 }
 
 /// The entry before this one in the same transaction, when it is a later entry of a transaction.

@@ -28,11 +28,7 @@ pub async fn choose(connection: &Connection) -> anyhow::Result<Chosen> {
     for host in &nomination.candidates {
         match connection.member(host).await {
             Ok(member) => {
-                return Ok(Chosen {
-                    connection: member,
-                    host: host.clone(),
-                    reason: reason(&nomination, host, &failed),
-                });
+                return Ok(Chosen { connection: member, host: host.clone(), reason: reason(&nomination, host, &failed) });
             }
             Err(error) => failed.push((host.clone(), error)),
         }

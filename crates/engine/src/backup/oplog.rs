@@ -39,20 +39,9 @@ impl Recording {
     /// Begins to read at the entry at `first`, which must exist.
     pub fn start(node: Connection, first: OplogTime, compression: Compression, progress: Arc<dyn Progress>) -> anyhow::Result<Self> {
         let (end, asked) = watch::channel(None);
-        let recorder = Recorder {
-            node,
-            spool: Spool::new(compression)?,
-            newest: None,
-            first,
-            entries: 0,
-            oversized: 0,
-            progress,
-            end: asked,
-        };
-        Ok(Self {
-            end,
-            task: tokio::spawn(recorder.run()),
-        })
+        let recorder =
+            Recorder { node, spool: Spool::new(compression)?, newest: None, first, entries: 0, oversized: 0, progress, end: asked };
+        Ok(Self { end, task: tokio::spawn(recorder.run()) })
     }
 
     /// Does other work of the backup, and gives it up at once when the recording fails.
@@ -121,17 +110,9 @@ impl Recorder {
     async fn look(&mut self, end: Option<OplogTime>) -> anyhow::Result<()> {
         let through = match end {
             Some(last) => last,
-            None => self
-                .node
-                .majority_time()
-                .await
-                .context("ask how far a majority of the replica set is")?,
+            None => self.node.majority_time().await.context("ask how far a majority of the replica set is")?,
         };
-        if self.newest.is_none_or(|newest| newest < through) {
-            self.read(through).await
-        } else {
-            Ok(())
-        }
+        if self.newest.is_none_or(|newest| newest < through) { self.read(through).await } else { Ok(()) }
     }
 
     /// Every read begins with the newest entry known: finding it again proves that none is missing in between.
@@ -171,10 +152,7 @@ impl Recorder {
         self.progress.advance(Step::Oplog, self.entries);
         let mut notes = Vec::new();
         if self.oversized > 0 {
-            notes.push(format!(
-                "{} oplog entries are larger than 16 MiB: PBM cannot replay them",
-                self.oversized
-            ));
+            notes.push(format!("{} oplog entries are larger than 16 MiB: PBM cannot replay them", self.oversized));
         }
         Ok(Recorded { spool: self.spool, notes })
     }
@@ -185,9 +163,7 @@ impl Recorder {
 }
 
 fn is_transient(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<MongoError>().is_some_and(MongoError::is_transient))
+    error.chain().any(|cause| cause.downcast_ref::<MongoError>().is_some_and(MongoError::is_transient))
 }
 
 fn time(entry: &bson::RawDocumentBuf) -> anyhow::Result<OplogTime> {

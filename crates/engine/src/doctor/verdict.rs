@@ -95,16 +95,19 @@ pub(super) fn version(versions: &Versions) -> Finding {
     match versions.server.major {
         0..=3 => Finding::new(Level::Danger, "version", text).advise("the oplog of versions before 4.2 is not understood: upgrade first"),
         4..=6 => Finding::new(Level::Ok, "version", text),
-        7..=8 => Finding::new(Level::Attention, "version", text)
-            .advise("its oplog is understood from its documentation and has not been tested by running it: try a restore before you rely on it"),
-        _ => Finding::new(Level::Danger, "version", text).advise("newer than anything known here: unknown oplog entries are refused at restore"),
+        7..=8 => Finding::new(Level::Attention, "version", text).advise(
+            "its oplog is understood from its documentation and has not been tested by running it: try a restore before you rely on it",
+        ),
+        _ => Finding::new(Level::Danger, "version", text)
+            .advise("newer than anything known here: unknown oplog entries are refused at restore"),
     }
 }
 
 pub(super) fn oplog(window_seconds: u32, behind_seconds: u32) -> Vec<Finding> {
     let hours = f64::from(window_seconds) / 3_600.0;
     let text = format!("the server keeps {hours:.1} h of oplog at the moment");
-    let advice = "a slicer that is away longer than that leaves a gap. Enlarge it: db.adminCommand({replSetResizeOplog: 1, size: MEGABYTES})";
+    let advice =
+        "a slicer that is away longer than that leaves a gap. Enlarge it: db.adminCommand({replSetResizeOplog: 1, size: MEGABYTES})";
     // A young set has not had the time to fill its oplog.
     let level = if window_seconds < WINDOW_ATTENTION_SECONDS { Level::Attention } else { Level::Ok };
     let window = Finding::new(level, "oplog window", text);
@@ -140,11 +143,7 @@ pub(super) fn privileges(purpose: Purpose, report: &PrivilegeReport) -> Finding 
     if report.missing.is_empty() {
         return Finding::new(Level::Ok, subject, format!("{user} may do everything that {work} needs"));
     }
-    let missing: Vec<String> = report
-        .missing
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let missing: Vec<String> = report.missing.iter().map(ToString::to_string).collect();
     let finding = Finding::new(Level::Danger, subject, format!("{user} lacks for {work}: {}", missing.join("; ")));
     match report.commands.as_slice() {
         [] => finding.advise("give a user and its password in the URI"),

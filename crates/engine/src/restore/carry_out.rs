@@ -70,7 +70,9 @@ pub async fn carry_out(prepared: PreparedRestore, progress: Arc<dyn Progress>, c
 
     let mut touched = TouchedPrincipals::default();
     if prepared.principals {
-        principals::stage(connection, &prepared.request.repository, &prepared.contents, &mut touched).await.context("stage users and roles")?;
+        principals::stage(connection, &prepared.request.repository, &prepared.contents, &mut touched)
+            .await
+            .context("stage users and roles")?;
     }
     let selected: Vec<_> = prepared.work.iter().map(|one| one.selected.clone()).collect();
     let lineage = Lineage::from_snapshot(prepared.specs.clone());
@@ -122,7 +124,12 @@ pub async fn carry_out(prepared: PreparedRestore, progress: Arc<dyn Progress>, c
 }
 
 /// Builds all indexes, then the views. Returns how many indexes there are, those on `_id` included.
-async fn build(prepared: &PreparedRestore, parallel: usize, progress: &Arc<dyn Progress>, cancel: &CancellationToken) -> anyhow::Result<usize> {
+async fn build(
+    prepared: &PreparedRestore,
+    parallel: usize,
+    progress: &Arc<dyn Progress>,
+    cancel: &CancellationToken,
+) -> anyhow::Result<usize> {
     let connection = &prepared.request.connection;
     let total = prepared.work.iter().map(|one| one.selected.survivor.indexes.len()).sum();
     progress.begin(Step::Index, Unit::Items, Some(total as u64));
@@ -137,7 +144,10 @@ async fn build(prepared: &PreparedRestore, parallel: usize, progress: &Arc<dyn P
     });
     futures::stream::iter(builds).buffer_unordered(parallel).try_collect::<Vec<_>>().await?;
     for selected in &prepared.views {
-        connection.create_view(&selected.target, &selected.view.options).await.with_context(|| format!("create view `{}`", selected.target))?;
+        connection
+            .create_view(&selected.target, &selected.view.options)
+            .await
+            .with_context(|| format!("create view `{}`", selected.target))?;
     }
     progress.end(Step::Index);
     Ok(total)

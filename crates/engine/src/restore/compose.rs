@@ -160,7 +160,8 @@ fn warnings(inputs: &Inputs<'_>) -> Vec<String> {
     let mut warnings = contents.warnings.clone();
     let wanted = if base.fcv.is_empty() { &base.mongodb_version } else { &base.fcv };
     if series(wanted) != series(&target.versions.fcv) {
-        warnings.push(format!("the backup is of MongoDB {wanted}, the target runs with feature compatibility version {}", target.versions.fcv));
+        warnings
+            .push(format!("the backup is of MongoDB {wanted}, the target runs with feature compatibility version {}", target.versions.fcv));
     }
     if base.last_write < base.consistent_at() {
         warnings.push(format!(

@@ -46,7 +46,8 @@ pub(super) async fn load(
             anyhow::Ok(documents)
         }
     });
-    let documents = futures::stream::iter(loads).buffer_unordered(parallel.max(1)).try_fold(0, |sum, one| async move { Ok(sum + one) }).await?;
+    let documents =
+        futures::stream::iter(loads).buffer_unordered(parallel.max(1)).try_fold(0, |sum, one| async move { Ok(sum + one) }).await?;
     progress.end(Step::Load);
     Ok(documents)
 }
@@ -54,7 +55,9 @@ pub(super) async fn load(
 /// Tells a cancelled load where it stood.
 fn stopped(error: anyhow::Error, done: u64, total: usize) -> anyhow::Error {
     if error.chain().any(|cause| cause.is::<Stopped>()) {
-        let state = format!("the target is incomplete: {done} of {total} collections were loaded, and the oplog was not applied. Run the same restore again");
+        let state = format!(
+            "the target is incomplete: {done} of {total} collections were loaded, and the oplog was not applied. Run the same restore again"
+        );
         return Cancelled { state }.into();
     }
     error
@@ -99,9 +102,11 @@ async fn fill(
     // The order of a capped collection is part of it.
     let in_flight = if one.is_capped() { 1 } else { BATCHES_IN_FLIGHT };
     let stream = repository.read_documents(object);
-    let batches = futures::stream::try_unfold(stream, |mut stream| async move {
-        anyhow::Ok(stream.next_batch().await?.map(|batch| (batch, stream)))
-    });
+    let batches =
+        futures::stream::try_unfold(
+            stream,
+            |mut stream| async move { anyhow::Ok(stream.next_batch().await?.map(|batch| (batch, stream))) },
+        );
     let inserted = batches.map_ok(|batch| {
         let namespace = &namespace;
         async move {

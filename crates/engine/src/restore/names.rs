@@ -8,7 +8,9 @@ use crate::failure::Refused;
 pub(super) fn refuse_impossible<'a>(names: impl Iterator<Item = (&'a Namespace, &'a Namespace)>) -> Result<(), Refused> {
     for (from, to) in names.filter(|(from, to)| from != to) {
         if let Some(why) = impossible(to) {
-            return Err(Refused::new(format!("`{from}` cannot be renamed to `{to}`: {why}")).advise("choose another name; nothing was touched"));
+            return Err(
+                Refused::new(format!("`{from}` cannot be renamed to `{to}`: {why}")).advise("choose another name; nothing was touched")
+            );
         }
     }
     Ok(())

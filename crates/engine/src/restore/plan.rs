@@ -102,9 +102,8 @@ const COLLECTION_SECONDS: f64 = 0.02;
 
 /// About how long carrying out will take, in whole seconds, at least 1.
 pub fn estimate_seconds(document_bytes: u64, operations: u64, collections: usize) -> u64 {
-    let seconds = document_bytes as f64 / LOAD_BYTES_PER_SECOND
-        + operations as f64 / OPERATIONS_PER_SECOND
-        + collections as f64 * COLLECTION_SECONDS;
+    let seconds =
+        document_bytes as f64 / LOAD_BYTES_PER_SECOND + operations as f64 / OPERATIONS_PER_SECOND + collections as f64 * COLLECTION_SECONDS;
     seconds.ceil().max(1.0) as u64
 }
 

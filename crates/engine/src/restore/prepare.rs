@@ -18,7 +18,7 @@ use super::compose::{self, TargetFacts};
 use super::names;
 use super::plan::RestorePlan;
 use super::survey::survey;
-use crate::failure::{Cancelled, Refused, ending, Ending};
+use crate::failure::{Cancelled, Ending, Refused, ending};
 use crate::progress::{Progress, Step, Unit};
 
 /// One collection to create, load and bring to the moment.
@@ -53,12 +53,18 @@ pub struct PreparedRestore {
 /// # Errors
 /// [`Refused`] when a check says no: the moment cannot be reached, an object is missing or damaged, the target does not fit, an entry
 /// cannot be applied. Nothing was touched then, nor after any other error.
-pub async fn prepare(mut request: RestoreRequest, progress: Arc<dyn Progress>, cancel: CancellationToken) -> anyhow::Result<PreparedRestore> {
+pub async fn prepare(
+    mut request: RestoreRequest,
+    progress: Arc<dyn Progress>,
+    cancel: CancellationToken,
+) -> anyhow::Result<PreparedRestore> {
     request.selection = selected_by(request.selection, &request.renames);
     let prepared = prepare_unless_cancelled(request, &progress, &cancel).await;
     prepared.map_err(|error| match ending(&error) {
         // Whatever broke off because of the cancellation, the cancellation is the reason.
-        _ if cancel.is_cancelled() && ending(&error) != Ending::Refused => Cancelled { state: "nothing on the target was touched".to_owned() }.into(),
+        _ if cancel.is_cancelled() && ending(&error) != Ending::Refused => {
+            Cancelled { state: "nothing on the target was touched".to_owned() }.into()
+        }
         Ending::Failed if is_bad_object(&error) => {
             let refused = Refused::new("the backup cannot be restored as it lies on the storage")
                 .advise("nothing was touched; choose another moment or backup, or leave the damaged namespace out with --ns");
@@ -104,8 +110,9 @@ async fn prepare_unless_cancelled(
     progress.begin(Step::Prepare, Unit::Items, None);
     let target = target_facts(&request).await?;
     let catalog = request.repository.catalog().await.context("list what is on the storage")?;
-    let choice = choose(&catalog, &request.moment, &request.selection)
-        .map_err(|error| Refused::new(format!("{error}{}", unreadable(&catalog))).advise("`oplogue timeline` shows every moment that can be restored"))?;
+    let choice = choose(&catalog, &request.moment, &request.selection).map_err(|error| {
+        Refused::new(format!("{error}{}", unreadable(&catalog))).advise("`oplogue timeline` shows every moment that can be restored")
+    })?;
     let base = catalog.backup(&choice.base).context("the chosen base is in the catalog it was chosen from")?;
     let source = source_replica_set(&request, &target.replica_set);
     let part = part_of(&choice, &source, &target.replica_set)?;
@@ -126,13 +133,13 @@ async fn prepare_unless_cancelled(
     let refuse = |error: oplogue_oplog::SelectError| Refused::new(error.to_string()).advise("`oplogue describe` lists what a backup holds");
     let selected = survey.outcome.select(&request.selection, &request.renames).map_err(refuse)?;
     let views = survey.outcome.select_views(&request.selection, &request.renames).map_err(refuse)?;
-    let targets = selected.iter().map(|one| (&one.survivor.namespace, &one.target)).chain(views.iter().map(|one| (&one.view.namespace, &one.target)));
+    let targets =
+        selected.iter().map(|one| (&one.survivor.namespace, &one.target)).chain(views.iter().map(|one| (&one.view.namespace, &one.target)));
     names::refuse_impossible(targets)?;
     let work = work(selected, &contents, &request, &target.present);
 
     let people = contents.users.iter().chain(contents.roles.iter()).filter(|_| principals);
-    let needed: Vec<&SnapshotCollection> =
-        work.iter().filter_map(|one| one.load.as_ref()).chain(people).collect();
+    let needed: Vec<&SnapshotCollection> = work.iter().filter_map(|one| one.load.as_ref()).chain(people).collect();
     let unchecked: Vec<&SnapshotCollection> = needed.iter().copied().filter(|one| !checked.contains_key(&one.namespace)).collect();
     let answers = check::check(&request.repository, &unchecked, parallel, progress, cancel).await?;
     checked.extend(unchecked.iter().map(|one| one.namespace.clone()).zip(answers));
@@ -183,7 +190,8 @@ async fn target_facts(request: &RestoreRequest) -> anyhow::Result<TargetFacts> {
 fn refuse_unauthorized(error: MongoError) -> anyhow::Error {
     match error {
         MongoError::Unauthorized { .. } => {
-            let refused = Refused::new("this user may not do what a restore needs").advise("`oplogue doctor` prints the commands that grant it");
+            let refused =
+                Refused::new("this user may not do what a restore needs").advise("`oplogue doctor` prints the commands that grant it");
             anyhow::Error::from(error).context(refused)
         }
         error => anyhow::Error::from(error).context("list what is on the target"),
@@ -195,7 +203,8 @@ fn unreadable(catalog: &Catalog) -> String {
     const SHOWN_MAX: usize = 3;
     let all = &catalog.unreadable;
     let shown = all.iter().take(SHOWN_MAX).map(|(object, why)| format!("; `{object}` cannot be understood: {why}"));
-    let more = if all.len() > SHOWN_MAX { format!("; and {} more objects cannot be understood", all.len() - SHOWN_MAX) } else { String::new() };
+    let more =
+        if all.len() > SHOWN_MAX { format!("; and {} more objects cannot be understood", all.len() - SHOWN_MAX) } else { String::new() };
     shown.chain([more]).collect()
 }
 
@@ -249,12 +258,7 @@ fn specs(contents: &SnapshotContents, capped_ids: &BTreeMap<Namespace, RawBson>)
     contents.collections.iter().map(spec).collect()
 }
 
-fn work(
-    selected: Vec<SelectedSurvivor>,
-    contents: &SnapshotContents,
-    request: &RestoreRequest,
-    present: &[ListedCollection],
-) -> Vec<Work> {
+fn work(selected: Vec<SelectedSurvivor>, contents: &SnapshotContents, request: &RestoreRequest, present: &[ListedCollection]) -> Vec<Work> {
     // A UUID can be given again only where nobody else has it once the plan's drops are done.
     let dropped = |name: &Namespace| request.selection.is_everything() || selected.iter().any(|one| one.target == *name);
     let taken: BTreeSet<[u8; 16]> =
@@ -264,7 +268,9 @@ fn work(
     let by_name: BTreeMap<&Namespace, &SnapshotCollection> = contents.collections.iter().map(|one| (&one.namespace, one)).collect();
     let with = |selected: &SelectedSurvivor| Work {
         load: selected.survivor.source.as_ref().and_then(|source| by_name.get(source)).map(|one| (*one).clone()),
-        keep_uuid: selected.target == selected.survivor.namespace && !stays(&selected.target) && selected.survivor.uuid.is_some_and(|uuid| !taken.contains(&uuid)),
+        keep_uuid: selected.target == selected.survivor.namespace
+            && !stays(&selected.target)
+            && selected.survivor.uuid.is_some_and(|uuid| !taken.contains(&uuid)),
         selected: selected.clone(),
     };
     selected.iter().map(with).collect()
@@ -278,7 +284,7 @@ mod tests {
     fn renames_alone_select_what_they_rename_and_nothing_else() {
         let rename: Rename = "shop.orders=shop.orders_before".parse().expect("a rename of the test");
         let only = |text: &str| NamespaceSelection::Only(vec![text.parse().expect("a pattern of the test")]);
-        assert_eq!(selected_by(NamespaceSelection::Everything, &[rename.clone()]), only("shop.orders"));
+        assert_eq!(selected_by(NamespaceSelection::Everything, std::slice::from_ref(&rename)), only("shop.orders"));
         assert_eq!(selected_by(only("shop.*"), &[rename]), only("shop.*"));
         assert_eq!(selected_by(NamespaceSelection::Everything, &[]), NamespaceSelection::Everything);
     }

@@ -104,7 +104,9 @@ impl Survey {
                 };
                 for operation in &operations {
                     match self.lineage.push(operation) {
-                        Ok(resolved) if matches!(resolved.meaning, Meaning::Write) && resolved.collection.is_some_and(&concerned) => counted += 1,
+                        Ok(resolved) if matches!(resolved.meaning, Meaning::Write) && resolved.collection.is_some_and(&concerned) => {
+                            counted += 1
+                        }
                         Ok(_) => {}
                         Err(_) => complete = false,
                     }

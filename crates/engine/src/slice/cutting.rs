@@ -32,16 +32,7 @@ pub struct Cutting {
 impl Cutting {
     pub fn new(request: &SliceRequest, replica_set: ReplicaSetName, node: Connection, cutter: SliceCutter, from: OplogTime) -> Self {
         let builder = SliceBuilder::new(replica_set.clone(), from, request.compression);
-        Self {
-            repository: request.repository.clone(),
-            replica_set,
-            node,
-            cutter,
-            builder,
-            since: None,
-            majority: from,
-            stored: 0,
-        }
+        Self { repository: request.repository.clone(), replica_set, node, cutter, builder, since: None, majority: from, stored: 0 }
     }
 
     /// Slices stored so far.
@@ -57,11 +48,7 @@ impl Cutting {
     /// Reads what is new, stores the slices that are due, and says how long nothing more will be. After an error what was read but
     /// not stored is lost; a new `Cutting` reads it again.
     pub async fn turn(&mut self, tenure: &Tenure, on_event: OnEvent<'_>, stopping: bool) -> anyhow::Result<Duration> {
-        self.majority = self
-            .node
-            .majority_time()
-            .await
-            .context("ask how far a majority of the replica set is")?;
+        self.majority = self.node.majority_time().await.context("ask how far a majority of the replica set is")?;
         if self.majority > self.builder.last() {
             self.read(tenure, on_event).await?;
         }

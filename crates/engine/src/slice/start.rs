@@ -67,31 +67,20 @@ pub async fn find_start(
 /// not the replica set that was sliced, and joining the two would make a timeline that never was.
 async fn refuse_other_history(catalog: &Catalog, replica_set: &ReplicaSetName, node: &Connection, from: OplogTime) -> anyhow::Result<()> {
     let continues_slice = catalog.newest_slice(replica_set).is_some_and(|slice| slice.range.through == from);
-    if !continues_slice
-        || node
-            .oplog_holds(from)
-            .await
-            .context("look for the end of the newest slice in the oplog")?
-    {
+    if !continues_slice || node.oplog_holds(from).await.context("look for the end of the newest slice in the oplog")? {
         return Ok(());
     }
     let reason = format!(
         "the oplog of {replica_set} has no entry at {from}, where its newest slice ends: this is another replica set of the same name, or one that was made anew"
     );
-    Err(Refused::new(reason)
-        .advise("slice it into another folder, or move the old slices away")
-        .into())
+    Err(Refused::new(reason).advise("slice it into another folder, or move the old slices away").into())
 }
 
 async fn record(request: &SliceRequest, known: &[Gap], gap: Gap, on_event: OnEvent<'_>) -> anyhow::Result<()> {
     if gap.range.is_empty() || known.contains(&gap) {
         return Ok(());
     }
-    request
-        .repository
-        .record_gap(&gap, crate::backup::clock::unix_seconds())
-        .await
-        .context("record a hole in the oplog")?;
+    request.repository.record_gap(&gap, crate::backup::clock::unix_seconds()).await.context("record a hole in the oplog")?;
     on_event(SliceEvent::Gap(gap));
     Ok(())
 }

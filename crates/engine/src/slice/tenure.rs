@@ -66,9 +66,7 @@ impl Tenure {
                 Acquired::Lease(lease) => {
                     return Ok(Turn::Ours(Self::begin(request.connection.clone(), lease, asked, request.lease_ttl)));
                 }
-                Acquired::HeldBy(LeaseState {
-                    holder, expires_millis, ..
-                }) => {
+                Acquired::HeldBy(LeaseState { holder, expires_millis, .. }) => {
                     if !wait {
                         let until = OplogTime::start_of_second(u32::try_from(expires_millis / 1000).unwrap_or(0)).rfc3339();
                         let reason =
@@ -76,34 +74,21 @@ impl Tenure {
                         return Err(Refused::new(reason).advise("stop the other slicer, or ask to wait for it").into());
                     }
                     if told.as_ref() != Some(&holder) {
-                        on_event(SliceEvent::Waiting {
-                            why: format!("{replica_set} is being sliced by {holder}; waiting for its lease"),
-                        });
+                        on_event(SliceEvent::Waiting { why: format!("{replica_set} is being sliced by {holder}; waiting for its lease") });
                         told = Some(holder);
                     }
                 }
             }
-            if tokio::time::timeout(ASK_AGAIN.min(request.lease_ttl / 2), cancel.cancelled())
-                .await
-                .is_ok()
-            {
+            if tokio::time::timeout(ASK_AGAIN.min(request.lease_ttl / 2), cancel.cancelled()).await.is_ok() {
                 return Ok(Turn::Cancelled);
             }
         }
     }
 
     fn begin(connection: Connection, lease: Lease, asked: Instant, ttl: Duration) -> Self {
-        let state = Arc::new(State {
-            sure_until: Mutex::new(asked + ttl),
-            lost: CancellationToken::new(),
-        });
+        let state = Arc::new(State { sure_until: Mutex::new(asked + ttl), lost: CancellationToken::new() });
         let renewing = tokio::spawn(renew(connection.clone(), lease.clone(), ttl, state.clone()));
-        Self {
-            connection,
-            lease,
-            state,
-            renewing,
-        }
+        Self { connection, lease, state, renewing }
     }
 
     /// Counts up with every take-over.

@@ -60,29 +60,15 @@ async fn holds_what_the_server_has(client: &Client, repository: &Repository, con
             CollectionKind::TimeSeries => collection.namespace.buckets(),
             CollectionKind::Collection => collection.namespace.clone(),
         };
-        let live: Vec<RawDocumentBuf> = client
-            .database(&data.database)
-            .collection::<RawDocumentBuf>(&data.collection)
-            .find(doc! {})
-            .await?
-            .try_collect()
-            .await?;
-        ensure!(
-            by_id(&stored)? == by_id(&live)?,
-            "{} differs: {} stored, {} there",
-            collection.namespace,
-            stored.len(),
-            live.len()
-        );
+        let live: Vec<RawDocumentBuf> =
+            client.database(&data.database).collection::<RawDocumentBuf>(&data.collection).find(doc! {}).await?.try_collect().await?;
+        ensure!(by_id(&stored)? == by_id(&live)?, "{} differs: {} stored, {} there", collection.namespace, stored.len(), live.len());
     }
     Ok(())
 }
 
 fn by_id(documents: &[RawDocumentBuf]) -> anyhow::Result<BTreeMap<String, &[u8]>> {
-    documents
-        .iter()
-        .map(|document| Ok((format!("{:?}", document.get("_id")?), document.as_bytes())))
-        .collect()
+    documents.iter().map(|document| Ok((format!("{:?}", document.get("_id")?), document.as_bytes()))).collect()
 }
 
 async fn fill(client: &Client, database: &str, collection: &str, count: i64) -> anyhow::Result<()> {
@@ -91,20 +77,8 @@ async fn fill(client: &Client, database: &str, collection: &str, count: i64) -> 
     Ok(())
 }
 
-const ODD_NAMES: [&str; 12] = [
-    "plain",
-    "with space",
-    "dots.in.it",
-    "a/b",
-    "a//b",
-    "a/../b",
-    "ünï😀",
-    "q\"uote\\",
-    "per%20cent",
-    "tab\there",
-    "-dash",
-    "foo.gz",
-];
+const ODD_NAMES: [&str; 12] =
+    ["plain", "with space", "dots.in.it", "a/b", "a//b", "a/../b", "ünï😀", "q\"uote\\", "per%20cent", "tab\there", "-dash", "foo.gz"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_legal_name_and_every_kind_of_collection_is_in_a_backup() -> anyhow::Result<()> {
@@ -133,12 +107,8 @@ async fn every_legal_name_and_every_kind_of_collection_is_in_a_backup() -> anyho
     }
     fill(&client, "shop", "capped", 10).await?;
     fill(&client, "shop", "clustered", 10).await?;
-    client
-        .database("admin")
-        .run_command(doc! { "createUser": "ann", "pwd": "secret", "roles": ["read"] })
-        .await?;
-    shop.run_command(doc! { "createRole": "clerk", "privileges": [], "roles": ["read"] })
-        .await?;
+    client.database("admin").run_command(doc! { "createUser": "ann", "pwd": "secret", "roles": ["read"] }).await?;
+    shop.run_command(doc! { "createRole": "clerk", "privileges": [], "roles": ["read"] }).await?;
 
     let repository = memory();
     let mut request = setup::backup_request(&set, &repository).await?;
@@ -147,24 +117,11 @@ async fn every_legal_name_and_every_kind_of_collection_is_in_a_backup() -> anyho
     let (backup, contents) = open(&repository, &report).await?;
     holds_what_the_server_has(&client, &repository, &contents).await?;
 
-    let found: Vec<String> = contents
-        .collections
-        .iter()
-        .map(|collection| collection.namespace.to_string())
-        .collect();
-    for name in ODD_NAMES
-        .into_iter()
-        .chain([long.as_str(), "empty", "capped", "clustered", "view", "temps", "system.js"])
-    {
+    let found: Vec<String> = contents.collections.iter().map(|collection| collection.namespace.to_string()).collect();
+    for name in ODD_NAMES.into_iter().chain([long.as_str(), "empty", "capped", "clustered", "view", "temps", "system.js"]) {
         ensure!(found.contains(&format!("shop.{name}")), "shop.{name} is missing from {found:?}");
     }
-    let collection = |name: &str| {
-        contents
-            .collections
-            .iter()
-            .find(|collection| collection.namespace.collection == name)
-            .context("missing")
-    };
+    let collection = |name: &str| contents.collections.iter().find(|collection| collection.namespace.collection == name).context("missing");
     let hidden = collection("plain")?
         .indexes
         .iter()
@@ -175,50 +132,20 @@ async fn every_legal_name_and_every_kind_of_collection_is_in_a_backup() -> anyho
     ensure!(collection("view")?.options.get_str("viewOn").is_ok_and(|on| on == "plain"));
     let temps = collection("temps")?;
     ensure!(temps.kind == CollectionKind::TimeSeries && temps.buckets_uuid.is_some() && temps.documents == Some(2));
+    ensure!(temps.indexes.iter().any(|index| index.get_document("key").is_ok_and(|key| key.contains_key("room"))), "{:?}", temps.indexes);
     ensure!(
-        temps
-            .indexes
-            .iter()
-            .any(|index| index.get_document("key").is_ok_and(|key| key.contains_key("room"))),
-        "{:?}",
-        temps.indexes
-    );
-    ensure!(
-        temps
-            .bucket_indexes
-            .as_ref()
-            .is_some_and(|indexes| indexes.iter().any(|index| format!("{index}").contains("meta"))),
+        temps.bucket_indexes.as_ref().is_some_and(|indexes| indexes.iter().any(|index| format!("{index}").contains("meta"))),
         "{temps:?}"
     );
 
-    let users = documents(
-        repository.read_documents(
-            contents
-                .users
-                .as_ref()
-                .and_then(|users| users.object.as_ref())
-                .context("no users")?,
-        ),
-    )
-    .await?;
+    let users =
+        documents(repository.read_documents(contents.users.as_ref().and_then(|users| users.object.as_ref()).context("no users")?)).await?;
     ensure!(users.iter().any(|user| user.get_str("_id").is_ok_and(|id| id == "admin.ann")));
-    let roles = documents(
-        repository.read_documents(
-            contents
-                .roles
-                .as_ref()
-                .and_then(|roles| roles.object.as_ref())
-                .context("no roles")?,
-        ),
-    )
-    .await?;
+    let roles =
+        documents(repository.read_documents(contents.roles.as_ref().and_then(|roles| roles.object.as_ref()).context("no roles")?)).await?;
     ensure!(roles.iter().any(|role| role.get_str("_id").is_ok_and(|id| id == "shop.clerk")));
 
-    ensure!(
-        report.notes.iter().any(|note| note.contains("a//b")),
-        "names PBM cannot restore are told: {:?}",
-        report.notes
-    );
+    ensure!(report.notes.iter().any(|note| note.contains("a//b")), "names PBM cannot restore are told: {:?}", report.notes);
     ensure!(backup.consistent_at() == report.restores_to && backup.is_base());
     Ok(())
 }
@@ -236,9 +163,7 @@ async fn all_compressions_hold_the_same() -> anyhow::Result<()> {
         let report = take(request).await?;
         let (backup, contents) = open(&repository, &report).await?;
         ensure!(backup.compression == compression.to_string());
-        holds_what_the_server_has(&client, &repository, &contents)
-            .await
-            .with_context(|| compression.to_string())?;
+        holds_what_the_server_has(&client, &repository, &contents).await.with_context(|| compression.to_string())?;
         let source = OplogSource::BackupOplog { backup: backup.name };
         let entries = documents(repository.read_oplog(&report.replica_set, &source).await?).await?;
         ensure!(entries.len() as u64 == report.oplog_entries, "{compression}");
@@ -272,11 +197,7 @@ async fn a_large_collection_is_read_in_parts_into_one_object() -> anyhow::Result
         bson::Bson::MaxKey,
         bson::Bson::MinKey,
     ];
-    client
-        .database("shop")
-        .collection("orders")
-        .insert_many(odd.map(|id| doc! { "_id": id }))
-        .await?;
+    client.database("shop").collection("orders").insert_many(odd.map(|id| doc! { "_id": id })).await?;
     let repository = memory();
     let mut request = setup::backup_request(&set, &repository).await?;
     request.parallel = 4;
@@ -284,11 +205,7 @@ async fn a_large_collection_is_read_in_parts_into_one_object() -> anyhow::Result
     let report = take(request).await?;
     let (_, contents) = open(&repository, &report).await?;
     holds_what_the_server_has(&client, &repository, &contents).await?;
-    let orders = contents
-        .collections
-        .iter()
-        .find(|collection| collection.namespace.collection == "orders")
-        .context("missing")?;
+    let orders = contents.collections.iter().find(|collection| collection.namespace.collection == "orders").context("missing")?;
     ensure!(orders.documents == Some(50_008), "{:?}", orders.documents);
     Ok(())
 }
@@ -301,44 +218,23 @@ async fn a_selective_backup_holds_what_was_asked_for_and_a_time_series_by_its_na
         fill(&client, database, name, 10).await?;
     }
     let shop = client.database("shop");
-    shop.run_command(doc! { "create": "temps", "timeseries": { "timeField": "at" } })
-        .await?;
-    shop.run_command(doc! { "insert": "temps", "documents": [{ "at": bson::DateTime::from_millis(0), "c": 20 }] })
-        .await?;
-    shop.run_command(doc! { "createUser": "shopkeeper", "pwd": "x", "roles": [] })
-        .await?;
-    client
-        .database("blog")
-        .run_command(doc! { "createUser": "author", "pwd": "x", "roles": [] })
-        .await?;
+    shop.run_command(doc! { "create": "temps", "timeseries": { "timeField": "at" } }).await?;
+    shop.run_command(doc! { "insert": "temps", "documents": [{ "at": bson::DateTime::from_millis(0), "c": 20 }] }).await?;
+    shop.run_command(doc! { "createUser": "shopkeeper", "pwd": "x", "roles": [] }).await?;
+    client.database("blog").run_command(doc! { "createUser": "author", "pwd": "x", "roles": [] }).await?;
     let repository = memory();
     let mut request = setup::backup_request(&set, &repository).await?;
     request.selection = selection(&["shop.temps", "shop.orders", "shop.absent"])?;
     request.users_and_roles = true;
     let report = take(request).await?;
     let (backup, contents) = open(&repository, &report).await?;
-    let names: Vec<String> = contents
-        .collections
-        .iter()
-        .map(|collection| collection.namespace.to_string())
-        .collect();
+    let names: Vec<String> = contents.collections.iter().map(|collection| collection.namespace.to_string()).collect();
     ensure!(names == ["shop.orders", "shop.temps"], "{names:?}");
-    ensure!(
-        contents.collections[1].documents == Some(1),
-        "PBM stores a time series without its documents here"
-    );
+    ensure!(contents.collections[1].documents == Some(1), "PBM stores a time series without its documents here");
     ensure!(!backup.is_base() && backup.users_and_roles && backup.selection.patterns().len() == 3);
     ensure!(report.notes.iter().any(|note| note.contains("shop.absent")), "{:?}", report.notes);
-    let users = documents(
-        repository.read_documents(
-            contents
-                .users
-                .as_ref()
-                .and_then(|users| users.object.as_ref())
-                .context("no users")?,
-        ),
-    )
-    .await?;
+    let users =
+        documents(repository.read_documents(contents.users.as_ref().and_then(|users| users.object.as_ref()).context("no users")?)).await?;
     let users: Vec<&str> = users.iter().filter_map(|user| user.get_str("user").ok()).collect();
     ensure!(users == ["shopkeeper"], "{users:?}");
 
@@ -352,9 +248,7 @@ async fn a_selective_backup_holds_what_was_asked_for_and_a_time_series_by_its_na
 }
 
 fn selection(patterns: &[&str]) -> anyhow::Result<NamespaceSelection> {
-    Ok(NamespaceSelection::from_patterns(
-        patterns.iter().map(|pattern| pattern.parse()).collect::<Result<_, _>>()?,
-    ))
+    Ok(NamespaceSelection::from_patterns(patterns.iter().map(|pattern| pattern.parse()).collect::<Result<_, _>>()?))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,20 +260,14 @@ async fn a_taken_name_and_a_selection_of_nothing_are_refused_and_nothing_is_stor
     request.name = Some("daily".parse()?);
     request.selection = selection(&["shop.absent", "nowhere.*"])?;
     let error = take(request.clone()).await.err().context("it was taken")?;
-    ensure!(
-        ending(&error) == Ending::Refused && error.to_string().contains("shop.absent, nowhere.*"),
-        "{error:#}"
-    );
+    ensure!(ending(&error) == Ending::Refused && error.to_string().contains("shop.absent, nowhere.*"), "{error:#}");
     ensure!(repository.storage().list("").await?.is_empty());
 
     request.selection = NamespaceSelection::Everything;
     take(request.clone()).await?;
     let before = repository.storage().list("").await?;
     let error = take(request).await.err().context("it was taken")?;
-    ensure!(
-        ending(&error) == Ending::Refused && advice(&error).is_some() && error.to_string().contains("daily"),
-        "{error:#}"
-    );
+    ensure!(ending(&error) == Ending::Refused && advice(&error).is_some() && error.to_string().contains("daily"), "{error:#}");
     ensure!(repository.storage().list("").await? == before);
     Ok(())
 }
@@ -410,10 +298,7 @@ async fn a_cancelled_backup_leaves_nothing() -> anyhow::Result<()> {
     let request = setup::backup_request(&set, &repository).await?;
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
-    let error = backup::run(request, Arc::new(AtFirstDocuments(move || stop.cancel())), cancel)
-        .await
-        .err()
-        .context("it was taken")?;
+    let error = backup::run(request, Arc::new(AtFirstDocuments(move || stop.cancel())), cancel).await.err().context("it was taken")?;
     ensure!(ending(&error) == Ending::Cancelled, "{error:#}");
     ensure!(repository.storage().list("").await?.is_empty());
     Ok(())
@@ -428,10 +313,7 @@ async fn a_backup_whose_member_dies_fails_and_leaves_nothing() -> anyhow::Result
     }
     let repository = memory();
     let mut request = setup::backup_request(&set, &repository).await?;
-    let impatient = ConnectOptions {
-        connect_timeout: Duration::from_secs(2),
-        ..ConnectOptions::default()
-    };
+    let impatient = ConnectOptions { connect_timeout: Duration::from_secs(2), ..ConnectOptions::default() };
     request.connection = Connection::open(&set.uri(), &impatient).await?;
     let (tell, mut told) = tokio::sync::mpsc::channel(1);
     let progress = AtFirstDocuments(move || {
@@ -460,10 +342,7 @@ async fn a_storm_of_ddl_does_not_break_a_backup() -> anyhow::Result<()> {
     for n in 0..12 {
         fill(&client, "storm", &format!("c{n}"), 1_000).await?;
     }
-    client
-        .database("storm")
-        .run_command(doc! { "create": "ring", "capped": true, "size": 65_536 })
-        .await?;
+    client.database("storm").run_command(doc! { "create": "ring", "capped": true, "size": 65_536 }).await?;
     let stop = CancellationToken::new();
     let storm = tokio::spawn(storm(client.clone(), stop.clone()));
     let repository = memory();
@@ -515,12 +394,7 @@ async fn the_oplog_of_a_backup_begins_where_an_open_transaction_began() -> anyho
     fill(&client, "shop", "orders", 3).await?;
     let mut session = client.start_session().await?;
     session.start_transaction().await?;
-    client
-        .database("shop")
-        .collection("orders")
-        .insert_one(doc! { "_id": "prepared" })
-        .session(&mut session)
-        .await?;
+    client.database("shop").collection("orders").insert_one(doc! { "_id": "prepared" }).session(&mut session).await?;
     let prepared = client
         .database("admin")
         .run_command(doc! { "prepareTransaction": 1, "writeConcern": { "w": "majority" } })
@@ -536,23 +410,13 @@ async fn the_oplog_of_a_backup_begins_where_an_open_transaction_began() -> anyho
     let source = OplogSource::BackupOplog { backup: report.name };
     let entries = documents(repository.read_oplog(&report.replica_set, &source).await?).await?;
     ensure!(entries.iter().any(|entry| setup_time(entry) == began));
-    client
-        .database("admin")
-        .run_command(doc! { "abortTransaction": 1, "autocommit": false })
-        .session(&mut session)
-        .await
-        .ok();
+    client.database("admin").run_command(doc! { "abortTransaction": 1, "autocommit": false }).session(&mut session).await.ok();
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hidden_member_is_read_before_the_others() -> anyhow::Result<()> {
-    let set = ReplicaSet::start(
-        ReplicaSetOptions::default()
-            .members(3)
-            .member(2, doc! { "hidden": true, "priority": 0 }),
-    )
-    .await?;
+    let set = ReplicaSet::start(ReplicaSetOptions::default().members(3).member(2, doc! { "hidden": true, "priority": 0 })).await?;
     fill(&set.client().await?, "shop", "orders", 100).await?;
     let repository = memory();
     let report = take(setup::backup_request(&set, &repository).await?).await?;
@@ -570,18 +434,14 @@ async fn older_servers_are_backed_up_too() -> anyhow::Result<()> {
         let set = ReplicaSet::start(ReplicaSetOptions::default().version(version)).await?;
         let client = set.client().await?;
         for name in ODD_NAMES {
-            fill(&client, "shop", name, 20)
-                .await
-                .with_context(|| format!("{version:?} {name}"))?;
+            fill(&client, "shop", name, 20).await.with_context(|| format!("{version:?} {name}"))?;
         }
         let repository = memory();
         let mut request = setup::backup_request(&set, &repository).await?;
         request.part_bytes = 1_000;
         let report = take(request).await.with_context(|| format!("{version:?}"))?;
         let (_, contents) = open(&repository, &report).await?;
-        holds_what_the_server_has(&client, &repository, &contents)
-            .await
-            .with_context(|| format!("{version:?}"))?;
+        holds_what_the_server_has(&client, &repository, &contents).await.with_context(|| format!("{version:?}"))?;
     }
     Ok(())
 }

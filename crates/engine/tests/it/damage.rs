@@ -171,11 +171,8 @@ async fn wrong_metadata_is_refused_and_what_is_not_needed_may_be_damaged() -> an
     assert!(told.contains("shop.people"), "{told}");
 
     // Metadata that is no metadata, or is not there.
-    for (object, forget) in [
-        ("base/rs0/metadata.json", true),
-        ("oplogue/backups/base/rs0/snapshot.json", false),
-        ("base.pbm.json", false),
-    ] {
+    for (object, forget) in [("base/rs0/metadata.json", true), ("oplogue/backups/base/rs0/snapshot.json", false), ("base.pbm.json", false)]
+    {
         for text in [Some("{ \"namespaces\": [ {"), None] {
             if text.is_none() && !object.ends_with("metadata.json") {
                 continue;

@@ -13,8 +13,8 @@ use oplogue_engine::restore;
 use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, State, Version, capture, differences};
 use tokio_util::sync::CancellationToken;
 
-use crate::setup::{self, Slicing};
 use crate::load::Load;
+use crate::setup::{self, Slicing};
 use crate::story::{CHAPTERS, disaster};
 use oplogue_domain::plan::Moment;
 
@@ -82,8 +82,12 @@ async fn play(version: Version, members: usize, step: usize) -> anyhow::Result<(
             target_client.database("shop").run_command(command).await?;
         }
         let request = setup::restore_request(&target, &repository, Moment::At(moment.through)).await?;
-        let plan = restore::prepare(request, Arc::new(Silent), CancellationToken::new()).await.with_context(|| format!("prepare {}", moment.name))?;
-        let report = restore::carry_out(plan, Arc::new(Silent), CancellationToken::new()).await.with_context(|| format!("restore {}", moment.name))?;
+        let plan = restore::prepare(request, Arc::new(Silent), CancellationToken::new())
+            .await
+            .with_context(|| format!("prepare {}", moment.name))?;
+        let report = restore::carry_out(plan, Arc::new(Silent), CancellationToken::new())
+            .await
+            .with_context(|| format!("restore {}", moment.name))?;
         assert!(report.collections > 0, "{}: {report:?}", moment.name);
         let differences = differences(&moment.state, &capture(&target_client).await?);
         if !differences.is_empty() {
@@ -99,6 +103,11 @@ async fn play(version: Version, members: usize, step: usize) -> anyhow::Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn every_recorded_moment_of_a_loaded_three_member_set_comes_back_on_6_0() -> anyhow::Result<()> {
     play(Version::V6_0, 3, 1).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_moments_come_back_on_the_newest_6_0() -> anyhow::Result<()> {
+    play(Version::V6_0_27, 1, 4).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,6 @@
 use bson::{Bson, Document, RawDocumentBuf, Timestamp, doc, rawdoc};
 use futures::TryStreamExt;
 use oplogue_domain::OplogTime;
-use oplogue_domain::plan::Moment;
 use oplogue_testkit::{ReplicaSetOptions, Version};
 
 use crate::stage::{self, Stage, fill, only, run};
@@ -11,7 +10,8 @@ use crate::stage::{self, Stage, fill, only, run};
 /// Times of the entries that `filter` finds in the source's oplog, in order.
 async fn times(stage: &Stage, filter: Document) -> anyhow::Result<Vec<OplogTime>> {
     let oplog = stage.client.database("local").collection::<RawDocumentBuf>("oplog.rs");
-    let entries: Vec<RawDocumentBuf> = oplog.find(filter).sort(doc! {"$natural": 1}).projection(doc! {"ts": 1}).await?.try_collect().await?;
+    let entries: Vec<RawDocumentBuf> =
+        oplog.find(filter).sort(doc! {"$natural": 1}).projection(doc! {"ts": 1}).await?.try_collect().await?;
     entries
         .iter()
         .map(|entry| {
@@ -48,7 +48,10 @@ async fn neighbouring_ordinals_and_the_inside_of_a_large_transaction_are_told_ap
     stage.end_slicing().await?;
 
     assert_eq!(increments.len(), 20);
-    assert!(increments.windows(2).filter(|pair| pair[0].seconds == pair[1].seconds && pair[0].ordinal + 1 == pair[1].ordinal).count() >= 10, "{increments:?}");
+    assert!(
+        increments.windows(2).filter(|pair| pair[0].seconds == pair[1].seconds && pair[0].ordinal + 1 == pair[1].ordinal).count() >= 10,
+        "{increments:?}"
+    );
     for (index, time) in increments.iter().enumerate() {
         let mut request = stage.request(*time).await?;
         request.selection = only(&["shop.counters"])?;
@@ -158,7 +161,12 @@ async fn options_indexes_and_odd_names_come_back_from_the_snapshot() -> anyhow::
     let client = stage.client.clone();
     for name in ["a/b", "a//b", "a.b", "a..b", " spaces ", "%2F", "ünï", "quote\"s\\", "*", "x.zst", "metadata.json", "con~1#?"] {
         fill(&client, "odd", name, 0, 3 + name.len() as i64).await?;
-        run(&client, "odd", doc! {"createIndexes": name, "indexes": [{"key": {"n": 1}, "name": "by n"}, {"key": {"_id": "hashed"}, "name": "_id_hashed"}]}).await?;
+        run(
+            &client,
+            "odd",
+            doc! {"createIndexes": name, "indexes": [{"key": {"n": 1}, "name": "by n"}, {"key": {"_id": "hashed"}, "name": "_id_hashed"}]},
+        )
+        .await?;
     }
     fill(&client, "metadata", "json", 0, 4).await?;
     fill(&client, "meta", "pbm", 0, 4).await?;
@@ -175,14 +183,24 @@ async fn options_indexes_and_odd_names_come_back_from_the_snapshot() -> anyhow::
     run(&client, "shop", doc! {"create": "engine", "storageEngine": {"wiredTiger": {"configString": "block_compressor=zlib"}}}).await?;
     run(&client, "shop", doc! {"create": "images", "changeStreamPreAndPostImages": {"enabled": true}}).await?;
     run(&client, "shop", doc! {"create": "empty"}).await?;
-    run(&client, "shop", doc! {"create": "seen", "viewOn": "checked", "pipeline": [{"$match": {"n": 1}}], "collation": {"locale": "sv", "strength": 2}}).await?;
+    run(
+        &client,
+        "shop",
+        doc! {"create": "seen", "viewOn": "checked", "pipeline": [{"$match": {"n": 1}}], "collation": {"locale": "sv", "strength": 2}},
+    )
+    .await?;
     run(&client, "shop", doc! {"create": "series", "timeseries": {"timeField": "at", "metaField": "m", "granularity": "hours"}, "expireAfterSeconds": 1_000_000_000_i64}).await?;
     stage.base().await?;
     // And a little life, so that the oplog has to find each of them.
     for name in ["a/b", "a//b", "a..b", " spaces "] {
         client.database("odd").collection::<Document>(name).update_many(doc! {"n": {"$lt": 2}}, doc! {"$set": {"where": name}}).await?;
     }
-    client.database("shop").collection("checked").insert_one(doc! {"_id": 2, "n": "nor this", "p": 1}).bypass_document_validation(true).await?;
+    client
+        .database("shop")
+        .collection("checked")
+        .insert_one(doc! {"_id": 2, "n": "nor this", "p": 1})
+        .bypass_document_validation(true)
+        .await?;
     client.database("shop").collection::<Document>("clustered").delete_one(doc! {"_id": 3_i64}).await?;
     let then = stage.record().await?;
     for database in ["odd", "shop", "metadata", "meta", "long"] {
@@ -198,7 +216,8 @@ async fn capped_collections_keep_their_order_and_evict_the_same() -> anyhow::Res
     for version in [Version::V4_2, Version::V6_0] {
         let mut stage = Stage::open(ReplicaSetOptions::default().version(version)).await?;
         let client = stage.client.clone();
-        let rings = [("by count", doc! {"size": 1_000_000, "max": 25}), ("by size", doc! {"size": 4096}), ("roomy", doc! {"size": 1_000_000})];
+        let rings =
+            [("by count", doc! {"size": 1_000_000, "max": 25}), ("by size", doc! {"size": 4096}), ("roomy", doc! {"size": 1_000_000})];
         for (name, options) in &rings {
             let mut create = doc! {"create": name, "capped": true};
             create.extend(options.clone());
@@ -223,8 +242,6 @@ async fn capped_collections_keep_their_order_and_evict_the_same() -> anyhow::Res
             stage.must_be(&moment.state).await?;
         }
         // Whoever writes on evicts as if nothing had happened.
-        let mut request = stage.request(then.time).await?;
-        request.moment = Moment::At(then.time);
         append(&client, "by count", 1000..1010).await?;
         let ids: Vec<Document> = client.database("shop").collection::<Document>("by count").find(doc! {}).await?.try_collect().await?;
         assert_eq!((ids.len(), ids.last().and_then(|one| one.get_i64("_id").ok())), (25, Some(1009)));

@@ -116,7 +116,10 @@ async fn write_documents(client: Client, writer: u64, turn: u64) -> anyhow::Resu
             orders.update_one(filter, change).upsert(true).await?;
         }
         3 => {
-            let pipeline = vec![doc! {"$set": {"sum": {"$add": [{"$ifNull": ["$count", 0]}, turn as i64]}, "seen": "$$NOW"}}, doc! {"$unset": "events"}];
+            let pipeline = vec![
+                doc! {"$set": {"sum": {"$add": [{"$ifNull": ["$count", 0]}, turn as i64]}, "seen": "$$NOW"}},
+                doc! {"$unset": "events"},
+            ];
             orders.update_many(doc! {"_id": {"$gte": id, "$lt": id + 5}}, pipeline).await?;
         }
         4 => {
@@ -131,7 +134,8 @@ async fn write_documents(client: Client, writer: u64, turn: u64) -> anyhow::Resu
             orders.update_one(doc! {"_id": id, "events.n": -1}, change).array_filters(vec![doc! {"e.n": -1}]).await?;
         }
         7 => {
-            let change = doc! {"$addToSet": {"tags": format!("t{}", dice.roll(4))}, "$max": {"top": turn as i64}, "$currentDate": {"touched": true}};
+            let change =
+                doc! {"$addToSet": {"tags": format!("t{}", dice.roll(4))}, "$max": {"top": turn as i64}, "$currentDate": {"touched": true}};
             orders.update_many(doc! {"_id": {"$in": [id, id + 1, id + 2]}}, change).await?;
         }
         8 => {
@@ -153,7 +157,8 @@ async fn write_transactions(client: Client, turn: u64) -> anyhow::Result<()> {
 }
 
 async fn one_transaction(client: &Client, turn: u64) -> mongodb::error::Result<()> {
-    let (ledger, orders) = (client.database("load2").collection::<Document>("ledger"), client.database("load").collection::<Document>("orders"));
+    let (ledger, orders) =
+        (client.database("load2").collection::<Document>("ledger"), client.database("load").collection::<Document>("orders"));
     let mut session = client.start_session().await?;
     session.start_transaction().write_concern(WriteConcern::majority()).await?;
     let amount = Dice::new(turn).roll(100);

@@ -177,7 +177,8 @@ async fn w5_a_time_series_by_name_brings_its_documents_and_its_oplog() -> anyhow
     let mut request = setup::backup_request(&stage.set, &stage.repository).await?;
     request.selection = only(&["shop.weather"])?;
     request.name = Some("weather".parse()?);
-    oplogue_engine::backup::run(request, std::sync::Arc::new(oplogue_engine::progress::Silent), tokio_util::sync::CancellationToken::new()).await?;
+    oplogue_engine::backup::run(request, std::sync::Arc::new(oplogue_engine::progress::Silent), tokio_util::sync::CancellationToken::new())
+        .await?;
     let base = stage.record().await?;
     measure(&client, "shop", "weather", 60, 60).await?;
     let then = stage.record().await?;
@@ -221,7 +222,12 @@ async fn w13_a_command_nobody_knows_is_refused_before_harm() -> anyhow::Result<(
     let mut stage = Stage::usual().await?;
     let client = stage.client.clone();
     fill(&client, "shop", "people", 0, 10).await?;
-    run(&client, "shop", doc! {"createIndexes": "people", "indexes": [{"key": {"n": 1}, "name": "n_1", "expireAfterSeconds": 1_000_000_000}]}).await?;
+    run(
+        &client,
+        "shop",
+        doc! {"createIndexes": "people", "indexes": [{"key": {"n": 1}, "name": "n_1", "expireAfterSeconds": 1_000_000_000}]},
+    )
+    .await?;
     stage.base().await?;
     fill(&client, "shop", "people", 10, 10).await?;
     // PBM knows only the indexes of its own catalogue, and fails here after `dropIndexes`.
@@ -238,7 +244,9 @@ async fn w13_a_command_nobody_knows_is_refused_before_harm() -> anyhow::Result<(
     let strange = OplogTime::new(newest.seconds + 10, 1);
     let stamp = |time: OplogTime| Timestamp { time: time.seconds, increment: time.ordinal };
     let mut slice = SliceBuilder::new("rs0".parse()?, newest, Compression::Zstd);
-    slice.push(&rawdoc! {"ts": stamp(strange), "t": 1_i64, "v": 2_i64, "op": "c", "ns": "shop.$cmd", "o": {"transmogrify": "people"}}).await?;
+    slice
+        .push(&rawdoc! {"ts": stamp(strange), "t": 1_i64, "v": 2_i64, "op": "c", "ns": "shop.$cmd", "o": {"transmogrify": "people"}})
+        .await?;
     stage.repository.write_slice(slice).await?;
 
     let refused = stage::refusal(stage.request(strange).await?).await?;
@@ -318,7 +326,9 @@ async fn w19_objects_in_parts_and_old_snappy_slices_are_read_whole() -> anyhow::
     stage.must_be(&then.state).await?;
 
     // A part that is lost is not overlooked.
-    let lost = files(&stage.folder.path().join("base/rs0"))?.into_iter().find(|path| path.to_string_lossy().contains("shop.people") && path.to_string_lossy().ends_with(".pbmpart.2"));
+    let lost = files(&stage.folder.path().join("base/rs0"))?
+        .into_iter()
+        .find(|path| path.to_string_lossy().contains("shop.people") && path.to_string_lossy().ends_with(".pbmpart.2"));
     std::fs::remove_file(lost.context("shop.people is in parts")?)?;
     let refused = stage::refusal(stage.request(then.time).await?).await?;
     assert!(refused.contains("base/rs0/shop.people"), "{refused}");

@@ -97,7 +97,8 @@ async fn compare(client: &Client, truth: &Value) -> anyhow::Result<Vec<String>> 
         wrong.extend(compare_database(client, name, database).await?);
     }
     for (kind, collection) in [("users", "system.users"), ("roles", "system.roles")] {
-        let expected: Vec<String> = truth[kind].as_array().into_iter().flatten().filter_map(|one| one["_id"].as_str().map(str::to_owned)).collect();
+        let expected: Vec<String> =
+            truth[kind].as_array().into_iter().flatten().filter_map(|one| one["_id"].as_str().map(str::to_owned)).collect();
         let cursor = client.database("admin").collection::<Document>(collection).find(doc! {}).sort(doc! {"_id": 1}).await?;
         let found: Vec<String> = cursor.map_ok(|one| one.get_str("_id").unwrap_or_default().to_owned()).try_collect().await?;
         // The target keeps what an earlier moment brought and a later one does not speak of; nothing expected may be missing.
@@ -198,7 +199,8 @@ fn kept(truth: &Value, left_out: &Value) -> anyhow::Result<Value> {
 /// The truth of what a selective backup holds.
 fn selected(truth: &Value, patterns: &Value) -> anyhow::Result<Value> {
     let patterns = patterns.as_array().context("nss")?.iter();
-    let patterns: Vec<NamespacePattern> = patterns.map(|one| Ok(one.as_str().context("a pattern is text")?.parse()?)).collect::<anyhow::Result<_>>()?;
+    let patterns: Vec<NamespacePattern> =
+        patterns.map(|one| Ok(one.as_str().context("a pattern is text")?.parse()?)).collect::<anyhow::Result<_>>()?;
     let mut truth = filtered(truth, |namespace| patterns.iter().any(|pattern| pattern.matches(namespace)))?;
     truth["users"] = Value::Null;
     truth["roles"] = Value::Null;

@@ -111,7 +111,8 @@ async fn users_and_roles_are_those_of_the_moment_and_nobody_else_is_touched() ->
     }
     // Not a trace of how it was done, and the logins work.
     let client = house.stage.client.clone();
-    let left: Vec<String> = client.database("admin").list_collection_names().await?.into_iter().filter(|name| name.starts_with("oplogueRestore")).collect();
+    let left: Vec<String> =
+        client.database("admin").list_collection_names().await?.into_iter().filter(|name| name.starts_with("oplogueRestore")).collect();
     assert!(left.is_empty(), "{left:?}");
     let ops = oplogue_testkit::replica_set::connect(&house.stage.set.uri_as("ops", "first of ops")).await?;
     run(&ops, "admin", doc! {"serverStatus": 1}).await?;

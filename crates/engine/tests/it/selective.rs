@@ -107,7 +107,12 @@ async fn parts_come_back_and_their_neighbours_live_on_untouched() -> anyhow::Res
     shop.stage.must_be(&shop.live).await?;
 
     // Under other names, beside everything that lives.
-    let renames = ["shop.people=shop.people then", "shop.weather=archive.weather/then", "other.*=other-then.*", "shop.summary=shop.after the summary"];
+    let renames = [
+        "shop.people=shop.people then",
+        "shop.weather=archive.weather/then",
+        "other.*=other-then.*",
+        "shop.summary=shop.after the summary",
+    ];
     let patterns = ["shop.people", "shop.weather", "other.*", "shop.summary"];
     stage::restore(shop.request(then, &patterns, &renames).await?).await?;
     let beside = then_state(&shop, |name| name.starts_with("other.") || patterns.contains(&name))

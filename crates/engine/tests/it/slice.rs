@@ -61,12 +61,7 @@ impl Running {
             };
             slice::run(request, &tell, stop).await
         });
-        Self {
-            events,
-            changed,
-            cancel,
-            task,
-        }
+        Self { events, changed, cancel, task }
     }
 
     fn events(&self) -> Vec<SliceEvent> {
@@ -83,17 +78,11 @@ impl Running {
                 if let Some(found) = self.events().iter().find_map(&find) {
                     return Ok(found);
                 }
-                ensure!(
-                    !self.task.is_finished(),
-                    "the slicer ended while waiting for {what}: {:#?}",
-                    self.events()
-                );
+                ensure!(!self.task.is_finished(), "the slicer ended while waiting for {what}: {:#?}", self.events());
                 let _ = tokio::time::timeout(Duration::from_secs(1), changed).await;
             }
         };
-        tokio::time::timeout(wait::PATIENCE, waiting)
-            .await
-            .with_context(|| format!("waited for {what}: {:#?}", self.events()))?
+        tokio::time::timeout(wait::PATIENCE, waiting).await.with_context(|| format!("waited for {what}: {:#?}", self.events()))?
     }
 
     async fn sliced_through(&self, time: OplogTime) -> anyhow::Result<()> {
@@ -122,11 +111,7 @@ async fn with_a_beginning(set: &ReplicaSet) -> anyhow::Result<(Repository, Oplog
 }
 
 async fn write(client: &Client, count: i64) -> anyhow::Result<OplogTime> {
-    client
-        .database("shop")
-        .collection("orders")
-        .insert_many((0..count).map(|n| doc! { "n": n, "text": "x".repeat(200) }))
-        .await?;
+    client.database("shop").collection("orders").insert_many((0..count).map(|n| doc! { "n": n, "text": "x".repeat(200) })).await?;
     setup::newest_entry(client).await
 }
 
@@ -134,19 +119,10 @@ async fn write(client: &Client, count: i64) -> anyhow::Result<OplogTime> {
 async fn check(client: &Client, repository: &Repository, from: OplogTime) -> anyhow::Result<Vec<Slice>> {
     let catalog = repository.catalog().await?;
     let slices = catalog.slices_of(&rs0()).to_vec();
-    ensure!(
-        slices.first().context("no slices")?.range.after == from,
-        "{:?} is not {from:?}",
-        slices[0].range
-    );
+    ensure!(slices.first().context("no slices")?.range.after == from, "{:?} is not {from:?}", slices[0].range);
     let mut sliced: Vec<RawDocumentBuf> = Vec::new();
     for pair in slices.windows(2) {
-        ensure!(
-            pair[0].range.through == pair[1].range.after,
-            "{:?} and {:?} do not join",
-            pair[0].range,
-            pair[1].range
-        );
+        ensure!(pair[0].range.through == pair[1].range.after, "{:?} and {:?} do not join", pair[0].range, pair[1].range);
     }
     for slice in &slices {
         let mut stream = repository.read_oplog(&rs0(), &OplogSource::Slice(slice.clone())).await?;
@@ -163,19 +139,11 @@ async fn check(client: &Client, repository: &Repository, from: OplogTime) -> any
         sliced.extend(entries.into_iter().skip(usize::from(!sliced.is_empty())));
     }
     let last = slices.last().context("no slices")?.range.through;
-    let stamp = |time: OplogTime| Timestamp {
-        time: time.seconds,
-        increment: time.ordinal,
-    };
+    let stamp = |time: OplogTime| Timestamp { time: time.seconds, increment: time.ordinal };
     let filter = doc! { "ts": { "$gte": stamp(from), "$lte": stamp(last) } };
     let oplog = client.database("local").collection::<RawDocumentBuf>("oplog.rs");
     let there: Vec<RawDocumentBuf> = oplog.find(filter).sort(doc! { "$natural": 1 }).await?.try_collect().await?;
-    ensure!(
-        there == sliced,
-        "{} entries are in the oplog, {} in the slices",
-        there.len(),
-        sliced.len()
-    );
+    ensure!(there == sliced, "{} entries are in the oplog, {} in the slices", there.len(), sliced.len());
     Ok(slices)
 }
 
@@ -199,10 +167,7 @@ async fn slices_hold_the_whole_oplog_and_a_new_slicer_goes_on_where_the_last_one
         let last = write(&client, 10).await?;
         let events = slicer.stop().await?;
         // What a majority has when it is asked to stop is in the last slice.
-        ensure!(
-            matches!(events.last(), Some(SliceEvent::Stopped { newest: Some(newest) }) if *newest >= last),
-            "{events:#?}"
-        );
+        ensure!(matches!(events.last(), Some(SliceEvent::Stopped { newest: Some(newest) }) if *newest >= last), "{events:#?}");
         // Written while nobody slices.
         write(&client, 50).await?;
     }
@@ -211,10 +176,7 @@ async fn slices_hold_the_whole_oplog_and_a_new_slicer_goes_on_where_the_last_one
     let catalog = repository.catalog().await?;
     ensure!(catalog.recorded_gaps.is_empty());
     let timeline = oplogue_domain::timeline(&catalog);
-    ensure!(
-        timeline.cluster.len() == 1 && timeline.cluster[0].through == slices[slices.len() - 1].range.through,
-        "{timeline:?}"
-    );
+    ensure!(timeline.cluster.len() == 1 && timeline.cluster[0].through == slices[slices.len() - 1].range.through, "{timeline:?}");
     Ok(())
 }
 
@@ -230,9 +192,7 @@ async fn a_slice_is_cut_when_it_is_big() -> anyhow::Result<()> {
     request.until = Some(last.predecessor());
     // The last, small slice is cut because it is asked to stop.
     let slicer = Running::start(request);
-    slicer
-        .wait("several slices", |event| matches!(event, SliceEvent::Stored { .. }).then_some(()))
-        .await?;
+    slicer.wait("several slices", |event| matches!(event, SliceEvent::Stored { .. }).then_some(())).await?;
     slicer.stop().await?;
     let slices = check(&client, &repository, from).await?;
     ensure!(slices.len() > 5 && slices[slices.len() - 1].range.through >= last, "{slices:?}");
@@ -267,10 +227,7 @@ async fn of_two_slicers_one_is_refused_or_waits_its_turn() -> anyhow::Result<()>
 
     let refused = slice::run(request(&set, &repository, "second").await?, &|_| {}, CancellationToken::new()).await;
     let error = refused.err().context("two slice at once")?;
-    ensure!(
-        ending(&error) == Ending::Refused && error.to_string().contains("first"),
-        "{error:#}"
-    );
+    ensure!(ending(&error) == Ending::Refused && error.to_string().contains("first"), "{error:#}");
 
     let mut patient = request(&set, &repository, "second").await?;
     patient.wait_for_lease = true;
@@ -312,18 +269,10 @@ async fn a_slicer_whose_lease_is_taken_publishes_nothing_more_until_it_is_back()
     let fence = slicer.wait("its start", started).await?;
     // Somebody takes it, as after a long pause of the first.
     connection.expire_lease(slice::LEASE_PURPOSE).await?;
-    let taken = connection
-        .acquire_lease(slice::LEASE_PURPOSE, "thief", Duration::from_secs(3))
-        .await?;
+    let taken = connection.acquire_lease(slice::LEASE_PURPOSE, "thief", Duration::from_secs(3)).await?;
     ensure!(matches!(taken, oplogue_mongo::Acquired::Lease(_)), "{taken:?}");
-    slicer
-        .wait("the loss to be noticed", |event| {
-            matches!(event, SliceEvent::Waiting { .. }).then_some(())
-        })
-        .await?;
-    slicer
-        .wait("the lease to come back", |event| started(event).filter(|again| *again > fence))
-        .await?;
+    slicer.wait("the loss to be noticed", |event| matches!(event, SliceEvent::Waiting { .. }).then_some(())).await?;
+    slicer.wait("the lease to come back", |event| started(event).filter(|again| *again > fence)).await?;
     let written = write(&client, 100).await?;
     slicer.sliced_through(written).await?;
     slicer.stop().await?;
@@ -357,9 +306,7 @@ async fn without_a_backup_the_slicer_waits_for_one() -> anyhow::Result<()> {
 async fn old_slice(repository: &Repository) -> anyhow::Result<OplogTime> {
     let mut builder = SliceBuilder::new(rs0(), OplogTime::new(100, 1), Compression::None);
     for ordinal in 1..=3 {
-        builder
-            .push(&rawdoc! { "ts": Timestamp { time: 100, increment: ordinal }, "op": "n", "o": {} })
-            .await?;
+        builder.push(&rawdoc! { "ts": Timestamp { time: 100, increment: ordinal }, "op": "n", "o": {} }).await?;
     }
     Ok(repository.write_slice(builder).await?.slice.range.through)
 }
@@ -379,10 +326,7 @@ async fn a_hole_is_recorded_with_its_reason_and_slicing_goes_on_at_the_newest_ba
             _ => None,
         })
         .await?;
-    ensure!(
-        gap.range == OplogRange::new(lost_after, base.after) && gap.reason == GapReason::OplogRolledOver,
-        "{gap:?}"
-    );
+    ensure!(gap.range == OplogRange::new(lost_after, base.after) && gap.reason == GapReason::OplogRolledOver, "{gap:?}");
     let written = write(&client, 10).await?;
     slicer.sliced_through(written).await?;
     slicer.stop().await?;
@@ -412,9 +356,7 @@ async fn a_hole_without_a_newer_backup_is_recorded_and_waits_for_one() -> anyhow
         })
         .await?;
     ensure!(gap.range.after == lost_after, "{gap:?}");
-    slicer
-        .wait("it to wait", |event| matches!(event, SliceEvent::Waiting { .. }).then_some(()))
-        .await?;
+    slicer.wait("it to wait", |event| matches!(event, SliceEvent::Waiting { .. }).then_some(())).await?;
     slicer.stop().await?;
     ensure!(repository.catalog().await?.recorded_gaps.get(&rs0()) == Some(&vec![gap]));
     Ok(())
@@ -438,11 +380,7 @@ async fn an_election_and_a_lost_member_do_not_end_slicing() -> anyhow::Result<()
     let written = write(&client, 100).await?;
     slicer.sliced_through(written).await?;
 
-    let member = set
-        .hosts()
-        .iter()
-        .position(|host| *host == node)
-        .context("an unknown member is read")?;
+    let member = set.hosts().iter().position(|host| *host == node).context("an unknown member is read")?;
     set.kill(member).await?;
     set.wait_primary().await?;
     let written = write(&set.client().await?, 100).await?;
@@ -494,10 +432,7 @@ async fn only_what_a_majority_has_is_sliced() -> anyhow::Result<()> {
 
 async fn fail_point(set: &ReplicaSet, member: usize, mode: &str) -> anyhow::Result<()> {
     let client = set.client_of(member).await?;
-    client
-        .database("admin")
-        .run_command(doc! { "configureFailPoint": "stopReplProducer", "mode": mode })
-        .await?;
+    client.database("admin").run_command(doc! { "configureFailPoint": "stopReplProducer", "mode": mode }).await?;
     Ok(())
 }
 
@@ -516,9 +451,7 @@ async fn a_storage_that_is_away_is_waited_for_and_nothing_is_lost() -> anyhow::R
     std::fs::rename(&there, &away)?;
     std::fs::write(&there, "in the way")?;
     write(&client, 10).await?;
-    slicer
-        .wait("a failure", |event| matches!(event, SliceEvent::Retrying { .. }).then_some(()))
-        .await?;
+    slicer.wait("a failure", |event| matches!(event, SliceEvent::Retrying { .. }).then_some(())).await?;
     std::fs::remove_file(&there)?;
     std::fs::rename(&away, &there)?;
     let written = write(&client, 10).await?;
@@ -543,9 +476,6 @@ async fn a_replica_set_that_is_not_the_one_sliced_before_is_refused() -> anyhow:
     write(&other.client().await?, 1).await?;
     let refused = slice::run(request(&other, &one, "test").await?, &|_| {}, CancellationToken::new()).await;
     let error = refused.err().context("two histories were joined")?;
-    ensure!(
-        ending(&error) == Ending::Refused && error.to_string().contains("same name"),
-        "{error:#}"
-    );
+    ensure!(ending(&error) == Ending::Refused && error.to_string().contains("same name"), "{error:#}");
     Ok(())
 }

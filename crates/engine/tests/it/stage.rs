@@ -145,8 +145,8 @@ pub async fn fill(client: &Client, database: &str, collection: &str, first: i64,
 
 /// Readings of a time series with the fields `at`, `room` and `value`, ten seconds apart.
 pub async fn measure(client: &Client, database: &str, collection: &str, first: i64, count: i64) -> anyhow::Result<()> {
-    let readings = (first..first + count)
-        .map(|n| doc! {"at": bson::DateTime::from_millis(1_700_000_000_000 + n * 10_000), "room": n % 3, "value": n});
+    let readings =
+        (first..first + count).map(|n| doc! {"at": bson::DateTime::from_millis(1_700_000_000_000 + n * 10_000), "room": n % 3, "value": n});
     client.database(database).collection(collection).insert_many(readings).await?;
     Ok(())
 }

@@ -92,9 +92,12 @@ async fn every_backup_taken_in_a_storm_of_ddl_leads_to_the_same_state() -> anyho
     let target_client = target.client().await?;
     while let Some(base) = bases.pop() {
         let request = setup::restore_request(&target, &repository, Moment::At(through)).await?;
-        let prepared = restore::prepare(request, Arc::new(Silent), CancellationToken::new()).await.with_context(|| format!("prepare from {base}"))?;
+        let prepared =
+            restore::prepare(request, Arc::new(Silent), CancellationToken::new()).await.with_context(|| format!("prepare from {base}"))?;
         assert_eq!(prepared.plan.base, base, "the newest base that is left is taken");
-        let report = restore::carry_out(prepared, Arc::new(Silent), CancellationToken::new()).await.with_context(|| format!("restore from {base}"))?;
+        let report = restore::carry_out(prepared, Arc::new(Silent), CancellationToken::new())
+            .await
+            .with_context(|| format!("restore from {base}"))?;
         assert!(report.notes.is_empty(), "{base}: {:?}", report.notes);
         let wrong = differences(&state, &capture(&target_client).await?);
         assert!(wrong.is_empty(), "from {base}:\n    {}", wrong.join("\n    "));

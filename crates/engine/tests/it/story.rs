@@ -49,7 +49,7 @@ async fn run(database: &Database, command: Document) -> anyhow::Result<Document>
 async fn fill(client: &Client, database: &str, collection: &str, count: i64) -> anyhow::Result<()> {
     let documents = (0..count).map(|n| {
         doc! {"_id": n, "n": n, "name": format!("name {}", n % 17), "email": format!("{n}@example.org"), "tags": [n % 3, n % 5],
-              "at": {"type": "Point", "coordinates": [n % 90, n % 45]}, "text": "the quick brown fox".repeat((n % 4) as usize)}
+        "at": {"type": "Point", "coordinates": [n % 90, n % 45]}, "text": "the quick brown fox".repeat((n % 4) as usize)}
     });
     client.database(database).collection(collection).insert_many(documents).await?;
     Ok(())
@@ -97,11 +97,18 @@ async fn indexes(client: &Client) -> anyhow::Result<()> {
     // An index on the collections the load writes to, and one on a collection that will be renamed.
     run(&client.database("load"), doc! {"createIndexes": "orders", "indexes": [{"key": {"count": 1}, "name": "count_1"}]}).await?;
     run(&shop, doc! {"createIndexes": "to be renamed", "indexes": [{"key": {"email": 1}, "name": "kept", "unique": true}]}).await?;
-    run(&shop, doc! {"createIndexes": "collated", "indexes": [
-        {"key": {"a": 1}, "name": "simple", "collation": {"locale": "simple"}}, {"key": {"b": 1}, "name": "inherits"},
-    ]})
+    run(
+        &shop,
+        doc! {"createIndexes": "collated", "indexes": [
+            {"key": {"a": 1}, "name": "simple", "collation": {"locale": "simple"}}, {"key": {"b": 1}, "name": "inherits"},
+        ]},
+    )
     .await?;
-    client.database("elsewhere").collection::<Document>("moving").create_index(IndexModel::builder().keys(doc! {"email": -1}).build()).await?;
+    client
+        .database("elsewhere")
+        .collection::<Document>("moving")
+        .create_index(IndexModel::builder().keys(doc! {"email": -1}).build())
+        .await?;
     Ok(())
 }
 
@@ -112,8 +119,10 @@ async fn drop_indexes_and_modify(client: &Client) -> anyhow::Result<()> {
     run(&shop, doc! {"dropIndexes": "target", "index": "*"}).await?;
     run(&shop, doc! {"collMod": "people", "index": {"name": "ttl", "expireAfterSeconds": 1_600_000_000}}).await?;
     run(&shop, doc! {"collMod": "people", "index": {"keyPattern": {"born": 1}, "expireAfterSeconds": 1_500_000_000}}).await?;
-    run(&shop, doc! {"collMod": "checked", "validator": {"n": {"$gt": 5}}, "validationLevel": "moderate", "validationAction": "warn"}).await?;
-    run(&shop, doc! {"collMod": "adults", "viewOn": "people", "pipeline": [{"$match": {"n": {"$gt": 21}}}, {"$project": {"n": 1}}]}).await?;
+    run(&shop, doc! {"collMod": "checked", "validator": {"n": {"$gt": 5}}, "validationLevel": "moderate", "validationAction": "warn"})
+        .await?;
+    run(&shop, doc! {"collMod": "adults", "viewOn": "people", "pipeline": [{"$match": {"n": {"$gt": 21}}}, {"$project": {"n": 1}}]})
+        .await?;
     // Documents the new validator would not let in, and did let in when they came.
     client.database("shop").collection("checked").insert_many([doc! {"_id": 1, "n": 1}, doc! {"_id": 2, "n": 9}]).await?;
     Ok(())

@@ -19,7 +19,11 @@ async fn shop() -> anyhow::Result<Shop> {
     fill(&client, "shop", "people", 0, 200).await?;
     fill(&client, "shop", "things", 0, 50).await?;
     run(&client, "shop", doc! {"createIndexes": "people", "indexes": [{"key": {"n": 1}, "name": "n_1", "unique": true}]}).await?;
-    client.database("shop").collection("system.js").insert_one(doc! {"_id": "add", "value": Bson::JavaScriptCode("function(a, b) { return a + b }".into())}).await?;
+    client
+        .database("shop")
+        .collection("system.js")
+        .insert_one(doc! {"_id": "add", "value": Bson::JavaScriptCode("function(a, b) { return a + b }".into())})
+        .await?;
     run(&client, "shop", doc! {"create": "weather", "timeseries": {"timeField": "at", "metaField": "room"}}).await?;
     measure(&client, "shop", "weather", 0, 40).await?;
     stage.base().await?;
@@ -98,7 +102,12 @@ async fn restoring_twice_gives_the_same_whatever_happened_to_the_target() -> any
     let prepared = stage::prepare(stage.request(then.time).await?).await?;
     fill(&client, "shop", "things", 0, 1).await?;
     let live = stage.state().await?;
-    let refused = oplogue_engine::restore::carry_out(prepared, std::sync::Arc::new(oplogue_engine::progress::Silent), tokio_util::sync::CancellationToken::new()).await;
+    let refused = oplogue_engine::restore::carry_out(
+        prepared,
+        std::sync::Arc::new(oplogue_engine::progress::Silent),
+        tokio_util::sync::CancellationToken::new(),
+    )
+    .await;
     let refused = format!("{:#}", refused.expect_err("shop.things has appeared"));
     assert!(refused.contains("shop.things"), "{refused}");
     stage.must_be(&live).await?;

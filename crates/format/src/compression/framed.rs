@@ -55,11 +55,8 @@ pub(super) fn encode(flavour: Flavour, bytes: &[u8]) -> Vec<u8> {
     for block in bytes.chunks(flavour.block_bytes()) {
         let compressed = encoder.compress_vec(block).expect("a block is far below the 4 GiB that Snappy allows");
         // Snappy's own rule: what shrinks by less than an eighth is not worth decompressing.
-        let (kind, data) = if compressed.len() < block.len() - block.len() / 8 {
-            (COMPRESSED, compressed.as_slice())
-        } else {
-            (UNCOMPRESSED, block)
-        };
+        let (kind, data) =
+            if compressed.len() < block.len() - block.len() / 8 { (COMPRESSED, compressed.as_slice()) } else { (UNCOMPRESSED, block) };
         let length = u32::try_from(CHECKSUM_BYTES + data.len()).expect("a block is at most 1 MiB");
         out.push(kind);
         out.extend_from_slice(&length.to_le_bytes()[..3]);

@@ -51,36 +51,35 @@ pub fn assign_objects(
     compression: Compression,
 ) -> Vec<AssignedObject> {
     let folder = layout::snapshot_folder(backup, replica_set);
-    let plain = |namespace| layout::plain_namespace_object(backup, replica_set, namespace, compression);
-    let names: Vec<(String, Option<Unfit>)> = namespaces
+    let names: Vec<Candidate> = namespaces
         .iter()
         .map(|namespace| {
-            let name = plain(namespace);
-            let unfit = if is_metadata_for_pbm(namespace) { Some(Unfit::Reserved) } else { unfit(&name, &folder) };
-            (name, unfit)
+            let plain = layout::plain_namespace_object(backup, replica_set, namespace, compression);
+            Candidate::new(&plain, namespace, &folder)
         })
         .collect();
 
-    // Shorter names first: a name that is a folder of another wins over it.
+    // Names that PBM leaves as they are win over those it changes; then shorter names first: a name that is a folder of another wins
+    // over it.
     let mut order: Vec<usize> = (0..names.len()).collect();
-    order.sort_by_key(|index| (names[*index].0.len(), *index));
-    let mut taken = BTreeSet::new();
+    order.sort_by_key(|index| (names[*index].is_changed, names[*index].name.len(), *index));
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
     let mut shared = BTreeMap::new();
     for index in order {
-        let (name, unfit) = &names[index];
-        if unfit.is_some() {
-            continue;
-        }
+        let Candidate { name, is_changed, unfit: None } = &names[index] else { continue };
         let above_or_same = name.match_indices('/').map(|(slash, _)| &name[..slash]).chain([name.as_str()]);
-        if above_or_same.into_iter().any(|name| taken.contains(name)) {
-            shared.insert(index, Unfit::Shared);
+        // Only a changed name can be the folder of a longer one that came before it.
+        let inside = format!("{name}/");
+        let is_folder = *is_changed && taken.range(inside.as_str()..).next().is_some_and(|longer| longer.starts_with(&inside));
+        if is_folder || above_or_same.into_iter().any(|name| taken.contains(name)) {
+            shared.insert(index, if *is_changed { Unfit::Unclean } else { Unfit::Shared });
         } else {
             taken.insert(name.as_str());
         }
     }
 
     let assign = |(index, namespace): (usize, &Namespace)| {
-        let (name, unfit) = &names[index];
+        let Candidate { name, unfit, .. } = &names[index];
         let unknown_to_pbm = unfit.or_else(|| shared.get(&index).copied());
         let object = match unknown_to_pbm {
             None => name.clone(),
@@ -89,6 +88,30 @@ pub fn assign_objects(
         AssignedObject { namespace: namespace.clone(), object, unknown_to_pbm }
     };
     namespaces.iter().enumerate().map(assign).collect()
+}
+
+/// PBM's name for a namespace, and what speaks against it.
+struct Candidate {
+    /// Cleaned as a path, as PBM does it when it writes and when it reads.
+    name: String,
+    /// Cleaning changed it: another namespace may have it by right.
+    is_changed: bool,
+    unfit: Option<Unfit>,
+}
+
+impl Candidate {
+    fn new(plain: &str, namespace: &Namespace, folder: &str) -> Self {
+        let name = layout::clean(plain);
+        let climbs = plain.split('/').any(|component| component == "..");
+        let unfit = if is_metadata_for_pbm(namespace) {
+            Some(Unfit::Reserved)
+        } else if climbs {
+            Some(Unfit::Unclean)
+        } else {
+            unfit(&name, folder)
+        };
+        Self { is_changed: name != plain, name, unfit }
+    }
 }
 
 /// Collection `json` of database `metadata`. PBM's restore asks for objects by the namespace and takes this one for its metadata,
@@ -101,16 +124,13 @@ fn is_metadata_for_pbm(namespace: &Namespace) -> bool {
 fn unfit(name: &str, folder: &str) -> Option<Unfit> {
     let below = name.strip_prefix(folder).unwrap_or(name);
     // XML cannot carry these, and S3 lists in XML; a carriage return would come back as a line feed.
-    let unlistable =
-        |character: char| matches!(character, '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') && !matches!(character, '\t' | '\n');
+    let unlistable = |character: char| matches!(character, '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') && !matches!(character, '\t' | '\n');
     let first = below.split('/').next().unwrap_or(below);
     // `.tmp` is hidden by PBM's listings, `.pbm.json` anywhere would be taken for a backup.
     let reserved = matches!(first, "metadata.json" | "meta.pbm" | "oplog")
         || [".tmp", ".pbm.json"].iter().any(|suffix| name.ends_with(suffix))
         || layout::split_part(name).1.is_some();
-    if layout::clean(name) != name {
-        Some(Unfit::Unclean)
-    } else if name.len() > NAME_BYTES_MAX || below.split('/').any(|component| component.len() > COMPONENT_BYTES_MAX) {
+    if name.len() > NAME_BYTES_MAX || below.split('/').any(|component| component.len() > COMPONENT_BYTES_MAX) {
         Some(Unfit::TooLong)
     } else if name.contains(unlistable) {
         Some(Unfit::Unlistable)
@@ -129,11 +149,7 @@ mod tests {
         let namespaces: Vec<Namespace> = namespaces.iter().map(|text| text.parse().expect("a namespace of the test")).collect();
         let (backup, rs) = ("b".parse().expect("a backup of the test"), "rs0".parse().expect("a replica set of the test"));
         let assigned = assign_objects(&backup, &rs, &namespaces, compression);
-        assert_eq!(
-            assigned.iter().map(|object| &object.object).collect::<BTreeSet<_>>().len(),
-            namespaces.len(),
-            "names are unique"
-        );
+        assert_eq!(assigned.iter().map(|object| &object.object).collect::<BTreeSet<_>>().len(), namespaces.len(), "names are unique");
         assert!(assigned.iter().map(|object| &object.namespace).eq(&namespaces), "the order is kept");
         assigned
     }
@@ -155,7 +171,17 @@ mod tests {
     #[test]
     fn names_that_pbm_confuses_are_kept_apart() {
         assert_eq!(reasons(Compression::Zstd, &["db.a//b", "db.a/b"]), [Some(Unfit::Unclean), None]);
-        assert_eq!(reasons(Compression::None, &["db.a/./b", "db.a/", "db.x/../y"]), [Some(Unfit::Unclean); 3]);
+        assert_eq!(reasons(Compression::None, &["db.a/", "db.a", "db.x/../y"]), [Some(Unfit::Unclean), None, Some(Unfit::Unclean)]);
+        assert_eq!(reasons(Compression::S2, &["db.a//b", "db.a/./b"]), [None, Some(Unfit::Unclean)]);
+        assert_eq!(reasons(Compression::None, &["db.a/b", "db.a/"]), [None, Some(Unfit::Unclean)]);
+    }
+
+    #[test]
+    fn a_name_that_pbm_changes_lies_under_the_changed_one_where_nothing_else_does() {
+        let assigned = assigned(Compression::Zstd, &["db.a//b", "db.c/./d", "db.e"]);
+        assert!(assigned.iter().all(|object| object.unknown_to_pbm.is_none()));
+        assert_eq!(assigned[0].object, "b/rs0/db.a/b.zst");
+        assert_eq!(assigned[1].object, "b/rs0/db.c/d.zst");
     }
 
     #[test]

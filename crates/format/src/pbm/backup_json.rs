@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use oplogue_domain::backup::BackupNameError;
 use oplogue_domain::namespace::NamespaceError;
 use oplogue_domain::{
-    Backup, BackupKind, BackupName, BackupProblem, NamespacePattern, NamespaceSelection, OplogRange, OplogTime, ReplicaSetName,
-    Snapshot,
+    Backup, BackupKind, BackupName, BackupProblem, NamespacePattern, NamespaceSelection, OplogRange, OplogTime, ReplicaSetName, Snapshot,
 };
 use serde_json::Value;
 
@@ -123,11 +122,8 @@ impl BackupJson {
     pub fn parse(bytes: &[u8]) -> Result<Self, BackupJsonError> {
         let value: Value = serde_json::from_slice(bytes)?;
         let object = Object::new(&value, "")?;
-        let replica_sets: Result<Vec<_>, BackupJsonError> = object
-            .array("replsets")?
-            .into_iter()
-            .map(|(path, value)| ReplicaSetJson::parse(&Object::new(value, &path)?))
-            .collect();
+        let replica_sets: Result<Vec<_>, BackupJsonError> =
+            object.array("replsets")?.into_iter().map(|(path, value)| ReplicaSetJson::parse(&Object::new(value, &path)?)).collect();
         let mut shard_remap = BTreeMap::new();
         if let Some(remap) = object.object("shardRemap")? {
             for (replica_set, _) in remap.fields() {
@@ -226,8 +222,7 @@ impl BackupJson {
             return Some(BackupProblem::NotDone(self.status.clone()));
         }
         if self.generation() == Generation::Archive {
-            let version =
-                if self.pbm_version.is_empty() { "an unknown version".to_owned() } else { format!("PBM {}", self.pbm_version) };
+            let version = if self.pbm_version.is_empty() { "an unknown version".to_owned() } else { format!("PBM {}", self.pbm_version) };
             return Some(BackupProblem::LegacyArchive(version));
         }
         if self.replica_sets.is_empty() {

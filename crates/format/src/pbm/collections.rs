@@ -122,9 +122,8 @@ pub(super) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 
 /// Puts bucket collections into the time series they belong to, and sorts.
 pub(super) fn fold_buckets(listed: Vec<StoredCollection>) -> Vec<StoredCollection> {
-    let (buckets, mut collections): (Vec<_>, Vec<_>) = listed
-        .into_iter()
-        .partition(|collection| collection.namespace.is_buckets() && collection.kind == CollectionKind::Collection);
+    let (buckets, mut collections): (Vec<_>, Vec<_>) =
+        listed.into_iter().partition(|collection| collection.namespace.is_buckets() && collection.kind == CollectionKind::Collection);
     for bucket in buckets {
         let logical = bucket.namespace.logical();
         let is_owner =

@@ -34,8 +34,7 @@ const EXACT_KEY: &str = "$oplogueBson";
 
 /// Reads what [`to_exact`] writes.
 pub(crate) fn from_exact(value: Value) -> Result<Document, String> {
-    let Some(text) = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get(EXACT_KEY)).and_then(Value::as_str)
-    else {
+    let Some(text) = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get(EXACT_KEY)).and_then(Value::as_str) else {
         return from_value(value);
     };
     let bytes = hex::decode(text).map_err(|error| error.to_string())?;

@@ -80,12 +80,7 @@ pub fn old_backup_oplog(backup: &BackupName, replica_set: &ReplicaSetName, compr
 ///
 /// PBM cleans the name as a path, so different namespaces may get the same object: read only what the metadata vouches for, and
 /// write under the names of [`super::assign::assign_objects`].
-pub fn namespace_object(
-    backup: &BackupName,
-    replica_set: &ReplicaSetName,
-    namespace: &Namespace,
-    compression: Compression,
-) -> String {
+pub fn namespace_object(backup: &BackupName, replica_set: &ReplicaSetName, namespace: &Namespace, compression: Compression) -> String {
     clean(&plain_namespace_object(backup, replica_set, namespace, compression))
 }
 

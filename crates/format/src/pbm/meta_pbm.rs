@@ -38,9 +38,7 @@ fn read_entry(entry: usize, value: &Bson) -> Result<StoredCollection, MetadataEr
         text => Some(parse_uuid(text).ok_or_else(|| bad(format!("its UUID `{text}` is not 32 hexadecimal digits")))?),
     };
     let crc = integer(fields, "crc").ok_or_else(|| bad("its `crc` is not an integer".to_owned()))?;
-    let bytes = integer(fields, "size")
-        .and_then(|size| u64::try_from(size).ok())
-        .ok_or_else(|| bad("its `size` is no size".to_owned()))?;
+    let bytes = integer(fields, "size").and_then(|size| u64::try_from(size).ok()).ok_or_else(|| bad("its `size` is no size".to_owned()))?;
     let indexes = documents(fields, "indexes").map_err(&bad)?;
     let options = fields.get_document("options").cloned().unwrap_or_default();
     Ok(StoredCollection { namespace, kind, uuid, buckets_uuid: None, options, indexes, crc64: crc.cast_unsigned(), bytes })

@@ -4,9 +4,7 @@ use bson::{Bson, Document, doc};
 use oplogue_domain::Namespace;
 use serde_json::Value;
 
-use super::collections::{
-    CollectionKind, MetadataError, SnapshotMetadata, StoredCollection, fold_buckets, parse_uuid, readable_version,
-};
+use super::collections::{CollectionKind, MetadataError, SnapshotMetadata, StoredCollection, fold_buckets, parse_uuid, readable_version};
 use super::{extjson, go_json};
 
 /// The options of an index that PBM keeps; the others (`hidden`, `prepareUnique`, `clustered`) it loses.
@@ -75,9 +73,7 @@ fn read_entry(entry: usize, value: &Bson) -> Result<StoredCollection, MetadataEr
         text => Some(parse_uuid(text).ok_or_else(|| bad(format!("its UUID `{text}` is not 32 hexadecimal digits")))?),
     };
     let crc = integer(fields, "crc").ok_or_else(|| bad("its `crc` is not an integer".to_owned()))?;
-    let bytes = integer(fields, "size")
-        .and_then(|size| u64::try_from(size).ok())
-        .ok_or_else(|| bad("its `size` is no size".to_owned()))?;
+    let bytes = integer(fields, "size").and_then(|size| u64::try_from(size).ok()).ok_or_else(|| bad("its `size` is no size".to_owned()))?;
     let indexes = documents(&metadata, "indexes").map_err(&bad)?;
     let options = match metadata.get("options") {
         None | Some(Bson::Null) => Document::new(),
@@ -144,9 +140,5 @@ fn write_entry(collection: &StoredCollection) -> Document {
 }
 
 fn known_options(index: &Document) -> Document {
-    index
-        .iter()
-        .filter(|(key, _)| INDEX_OPTIONS.contains(&key.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+    index.iter().filter(|(key, _)| INDEX_OPTIONS.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -142,8 +142,7 @@ impl TryFrom<CollectionJson> for RecordedCollection {
     type Error = SidecarError;
 
     fn try_from(json: CollectionJson) -> Result<Self, SidecarError> {
-        let kind = CollectionKind::from_name(&json.kind)
-            .ok_or_else(|| malformed(format!("`{}` is no kind of collection", json.kind)))?;
+        let kind = CollectionKind::from_name(&json.kind).ok_or_else(|| malformed(format!("`{}` is no kind of collection", json.kind)))?;
         let indexes: Result<Vec<_>, _> = json.indexes.into_iter().map(extjson::from_exact).collect();
         let collection = StoredCollection {
             namespace: json.namespace.into(),

@@ -43,10 +43,7 @@ fn backups_of_the_fixtures_are_what_the_truth_says() {
         assert_eq!(backup.bytes, told["size"]);
         assert_eq!(backup.is_base(), told["kind"] != "selective");
         assert_eq!((backup.problem.clone(), backup.written_by.clone()), (None, None));
-        assert_eq!(
-            (backup.mongodb_version.as_str(), backup.fcv.as_str(), backup.pbm_version.as_str()),
-            ("6.0.5", "6.0", "2.15.0")
-        );
+        assert_eq!((backup.mongodb_version.as_str(), backup.fcv.as_str(), backup.pbm_version.as_str()), ("6.0.5", "6.0", "2.15.0"));
         assert!(backup.started < backup.finished);
         assert_eq!(json.generation(), Generation::OplogFolder);
         assert!(json.replica_sets[0].dump_done_seconds.is_some());
@@ -226,18 +223,12 @@ fn ours() -> Backup {
 }
 
 fn note() -> StoreNote {
-    StoreNote::S3 {
-        bucket: "b".to_owned(),
-        prefix: "/p/".to_owned(),
-        region: "r".to_owned(),
-        endpoint: "https://s3.example".to_owned(),
-    }
+    StoreNote::S3 { bucket: "b".to_owned(), prefix: "/p/".to_owned(), region: "r".to_owned(), endpoint: "https://s3.example".to_owned() }
 }
 
 #[test]
 fn what_we_write_we_read_back() {
-    let selection =
-        NamespaceSelection::from_patterns(vec!["shop.*".parse().expect("a pattern"), "a.b".parse().expect("a pattern")]);
+    let selection = NamespaceSelection::from_patterns(vec!["shop.*".parse().expect("a pattern"), "a.b".parse().expect("a pattern")]);
     for backup in [ours(), Backup { selection, users_and_roles: false, written_by: None, ..ours() }] {
         let text = BackupJson::from_domain(&backup).to_json(&note());
         let read = BackupJson::parse(&text).expect("what was written");
@@ -249,9 +240,7 @@ fn what_we_write_we_read_back() {
 /// The keys and kinds of values of a document, without the values.
 fn shape(value: &Value) -> Value {
     match value {
-        Value::Object(map) => {
-            map.iter().map(|(key, value)| (key.clone(), shape(value))).collect::<serde_json::Map<_, _>>().into()
-        }
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), shape(value))).collect::<serde_json::Map<_, _>>().into(),
         Value::Array(elements) => elements.iter().map(shape).collect(),
         Value::String(_) => json!("text"),
         Value::Number(_) => json!("number"),
@@ -322,7 +311,6 @@ fn no_part_of_real_metadata_makes_the_reader_panic() {
 #[test]
 fn a_backup_of_no_bytes_is_not_written_as_one() {
     // PBM takes size 0 for a damaged backup.
-    let value: Value =
-        serde_json::from_slice(&BackupJson::from_domain(&Backup { bytes: 0, ..ours() }).to_json(&note())).expect("JSON");
+    let value: Value = serde_json::from_slice(&BackupJson::from_domain(&Backup { bytes: 0, ..ours() }).to_json(&note())).expect("JSON");
     assert_eq!(value["size"], json!(1));
 }

@@ -154,11 +154,9 @@ fn streams_of_another_s2_writer_are_read() {
         }
         stored
     };
-    for (how, block) in [
-        ("fast", minlz::s2::encode as fn(&[u8]) -> Vec<u8>),
-        ("better", minlz::s2::encode_better),
-        ("best", minlz::s2::encode_best),
-    ] {
+    for (how, block) in
+        [("fast", minlz::s2::encode as fn(&[u8]) -> Vec<u8>), ("better", minlz::s2::encode_better), ("best", minlz::s2::encode_best)]
+    {
         assert!(decode(Compression::S2, &framed(block)).expect("a whole stream") == bytes, "{how}");
     }
     let mut writer = minlz::s2::Writer::with_index(Vec::new());
@@ -175,9 +173,7 @@ fn others_read_our_streams() {
     minlz::s2::Reader::new(encode_frame(Compression::S2, &bytes).as_slice()).read_to_end(&mut read).expect("an S2 stream");
     assert!(read == bytes);
     read.clear();
-    snap::read::FrameDecoder::new(encode_frame(Compression::Snappy, &bytes).as_slice())
-        .read_to_end(&mut read)
-        .expect("a Snappy stream");
+    snap::read::FrameDecoder::new(encode_frame(Compression::Snappy, &bytes).as_slice()).read_to_end(&mut read).expect("a Snappy stream");
     assert!(read == bytes);
 }
 

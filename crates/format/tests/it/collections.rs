@@ -93,8 +93,7 @@ fn json_metadata_has_only_the_index_options_pbm_writes() {
 
 #[test]
 fn a_checksum_with_its_highest_bit_set_is_negative_in_the_file_and_whole_again_when_read() {
-    let written =
-        metadata(vec![StoredCollection { crc64: 1 << 63 | 9, bytes: 4, ..collection("a", CollectionKind::Collection) }]);
+    let written = metadata(vec![StoredCollection { crc64: 1 << 63 | 9, bytes: 4, ..collection("a", CollectionKind::Collection) }]);
     let text = written.write_json();
     assert!(String::from_utf8_lossy(&text).contains("\"-9223372036854775799\""));
     assert_eq!(SnapshotMetadata::read_json(&text).expect("what was written").collections[0].crc64, 1 << 63 | 9);
@@ -102,9 +101,7 @@ fn a_checksum_with_its_highest_bit_set_is_negative_in_the_file_and_whole_again_w
 
 #[test]
 fn the_server_version_is_written_so_that_pbm_can_read_it() {
-    for (version, expected) in
-        [("6.0.5", "6.0.5"), ("8.0.4-2", "8.0.4-2"), ("7.0", "7.0.0"), ("", "0.0.0"), ("v5.0.1.9", "0.1.9")]
-    {
+    for (version, expected) in [("6.0.5", "6.0.5"), ("8.0.4-2", "8.0.4-2"), ("7.0", "7.0.0"), ("", "0.0.0"), ("v5.0.1.9", "0.1.9")] {
         let written = SnapshotMetadata { server_version: version.to_owned(), ..metadata(vec![]) };
         let read = SnapshotMetadata::read_json(&written.write_json()).expect("what was written");
         assert_eq!(read.server_version, expected, "{version}");

@@ -25,10 +25,7 @@ fn every_cut_of_a_frame_is_an_error() {
                     assert!(bare && read.is_empty(), "{compression} cut at {cut}");
                 }
                 Err(error) => {
-                    assert!(
-                        error.get_ref().is_some_and(|inner| inner.is::<DecodeError>()),
-                        "{compression} cut at {cut}: {error}"
-                    );
+                    assert!(error.get_ref().is_some_and(|inner| inner.is::<DecodeError>()), "{compression} cut at {cut}: {error}");
                     let early = error.kind() == io::ErrorKind::UnexpectedEof;
                     assert!(early || cut < 10, "{compression} cut at {cut} of {}: {error:?}", stored.len());
                 }
@@ -73,10 +70,7 @@ fn an_empty_object_and_one_that_is_something_else_are_told_apart() {
         let error = decode(compression, b"").expect_err("an empty object");
         assert_eq!(error.to_string(), format!("decompress {compression}: the object is empty"));
         let error = decode(compression, b"\x05\0\0\0\0").expect_err("no compressed object");
-        assert_eq!(
-            error.to_string(),
-            format!("decompress {compression}: it begins with 0500000000, which is no {compression} stream")
-        );
+        assert_eq!(error.to_string(), format!("decompress {compression}: it begins with 0500000000, which is no {compression} stream"));
     }
 }
 
@@ -134,16 +128,14 @@ fn nothing_more_is_read_after_an_error() {
 #[test]
 fn real_objects_of_every_codec_that_are_cut_are_never_whole() {
     for suffix in [".gz", ".snappy", ".lz4", ".s2", ".zst"] {
-        let name =
-            SNAPSHOTS.names().find(|name| name.ends_with(&format!("app1.types{suffix}"))).expect("an object of each codec");
+        let name = SNAPSHOTS.names().find(|name| name.ends_with(&format!("app1.types{suffix}"))).expect("an object of each codec");
         let (compression, stored) = (Compression::of_name(name), SNAPSHOTS.get(name));
         let whole = decode(compression, stored).expect("an object PBM wrote");
         for cut in (1..stored.len()).step_by(stored.len() / 40 + 1) {
             match decode(compression, &stored[..cut]) {
-                Ok(read) => assert!(
-                    read.len() < whole.len() && matches!(compression, Compression::S2 | Compression::Snappy),
-                    "{name} {cut}"
-                ),
+                Ok(read) => {
+                    assert!(read.len() < whole.len() && matches!(compression, Compression::S2 | Compression::Snappy), "{name} {cut}")
+                }
                 Err(error) => assert_ne!(error.kind(), io::ErrorKind::Other, "{name} {cut}"),
             }
         }

@@ -111,9 +111,7 @@ fn changed(record: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
 #[test]
 fn a_record_of_a_newer_format_is_refused_and_says_what_to_do() {
     // Whatever else is in it: a newer format may look different altogether.
-    for record in
-        [json!({ "format": 2 }).to_string().into_bytes(), changed(&slice().to_json(), |value| value["format"] = json!(99))]
-    {
+    for record in [json!({ "format": 2 }).to_string().into_bytes(), changed(&slice().to_json(), |value| value["format"] = json!(99))] {
         let error = SliceRecord::parse(&record).expect_err("a newer format");
         assert!(matches!(error, SidecarError::TooNew { .. }));
         assert!(error.to_string().ends_with("knows formats up to 1: use a newer version to read it"), "{error}");
@@ -130,8 +128,7 @@ fn unknown_fields_of_the_same_format_are_ignored() {
 
 #[test]
 fn a_reason_this_version_does_not_know_is_kept_as_words() {
-    let record =
-        changed(&gap(GapReason::NotSliced).to_json(), |value| value["reason"] = json!({ "kind": "paused", "text": "by root" }));
+    let record = changed(&gap(GapReason::NotSliced).to_json(), |value| value["reason"] = json!({ "kind": "paused", "text": "by root" }));
     assert_eq!(GapRecord::parse(&record).expect("a record of ours").reason, GapReason::Other("paused: by root".to_owned()));
 }
 
@@ -149,12 +146,9 @@ fn damaged_records_are_errors() {
     ] {
         assert!(matches!(SliceRecord::parse(&record), Err(SidecarError::Malformed(_))), "{}", String::from_utf8_lossy(&record));
     }
-    for change in [
-        json!({ "kind": "odd" }),
-        json!({ "uuid": "12" }),
-        json!({ "options": 5 }),
-        json!({ "indexes": [{ "$oplogueBson": "zz" }] }),
-    ] {
+    for change in
+        [json!({ "kind": "odd" }), json!({ "uuid": "12" }), json!({ "options": 5 }), json!({ "indexes": [{ "$oplogueBson": "zz" }] })]
+    {
         let record = changed(&snapshot().to_json(), |value| {
             for (key, new) in change.as_object().expect("a change") {
                 value["collections"][0][key] = new.clone();
@@ -189,10 +183,7 @@ fn names_of_records_go_both_ways() {
     ] {
         assert_eq!(sidecar::locate(&name), expected, "{name}");
     }
-    assert_eq!(
-        sidecar::slice_record(&replica_set, range()),
-        "oplogue/slices/rs0/20261122/20261122234048-54.20261122234052-32.json"
-    );
+    assert_eq!(sidecar::slice_record(&replica_set, range()), "oplogue/slices/rs0/20261122/20261122234048-54.20261122234052-32.json");
     assert_eq!(sidecar::gap_record(&replica_set, range()), "oplogue/gaps/rs0/20261122234048-54.20261122234052-32.json");
 }
 

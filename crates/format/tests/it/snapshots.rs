@@ -47,8 +47,7 @@ fn every_object_of_a_backup_is_accounted_for() {
                 let (name, replica_set) = (&backup.name, &snapshot.replica_set);
                 known.extend([layout::metadata_json(name, replica_set), layout::meta_pbm(name, replica_set)]);
                 let stored = |collection: StoredCollection| {
-                    (collection.bytes > 0)
-                        .then(|| layout::namespace_object(name, replica_set, &collection.namespace, compression))
+                    (collection.bytes > 0).then(|| layout::namespace_object(name, replica_set, &collection.namespace, compression))
                 };
                 known.extend(storage.metadata(name, replica_set).collections.into_iter().filter_map(stored));
                 let (oplog, strangers) = layout::backup_oplog_objects(name, replica_set, storage.names());
@@ -57,8 +56,7 @@ fn every_object_of_a_backup_is_accounted_for() {
             }
         }
         known.sort();
-        let found: Vec<&str> =
-            storage.names().filter(|name| matches!(layout::locate(name), layout::Located::InBackup { .. })).collect();
+        let found: Vec<&str> = storage.names().filter(|name| matches!(layout::locate(name), layout::Located::InBackup { .. })).collect();
         assert_eq!(found, known);
     }
 }
@@ -131,8 +129,7 @@ fn all_six_compressions_give_the_documents_that_were_in_the_database() {
             continue;
         }
         let backups = SNAPSHOTS.backups();
-        let (_, backup) =
-            backups.iter().find(|(_, backup)| backup.name.as_str() == told["name"]).expect("a backup of the fixtures");
+        let (_, backup) = backups.iter().find(|(_, backup)| backup.name.as_str() == told["name"]).expect("a backup of the fixtures");
         let left_out: Vec<&str> = told["left_out"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
         let mut collections = true_collections(&truths["truths"][told["truth"].as_str().unwrap_or("S2")]["truth"]);
         collections.retain(|name, _| backup.selection.matches(&name.parse().expect("a namespace of the fixtures")));
@@ -150,12 +147,8 @@ fn a_selective_backup_holds_what_was_selected_and_nothing_else() {
     let backups = SNAPSHOTS.backups();
     let (_, backup) = backups.iter().find(|(_, backup)| !backup.selection.is_everything()).expect("a selective backup");
     assert!(!backup.is_base());
-    let namespaces: Vec<String> = SNAPSHOTS
-        .metadata(&backup.name, &rs("rs0"))
-        .collections
-        .iter()
-        .map(|collection| collection.namespace.to_string())
-        .collect();
+    let namespaces: Vec<String> =
+        SNAPSHOTS.metadata(&backup.name, &rs("rs0")).collections.iter().map(|collection| collection.namespace.to_string()).collect();
     assert_eq!(namespaces, ["app1.orders", "files.fs.chunks", "files.fs.files"]);
 }
 

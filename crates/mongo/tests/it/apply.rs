@@ -27,10 +27,7 @@ mod checks {
 
     async fn state(bench: &Bench, collection: &str) -> Vec<Document> {
         let documents = bench.documents(collection).await;
-        let mut documents: Vec<Document> = documents
-            .iter()
-            .map(|document| Document::try_from(document).expect("BSON"))
-            .collect();
+        let mut documents: Vec<Document> = documents.iter().map(|document| Document::try_from(document).expect("BSON")).collect();
         documents.sort_by_key(|document| document.get("_id").map(Bson::to_string));
         documents
     }
@@ -80,10 +77,7 @@ mod checks {
         list.push(doc! { "op": "u", "o": { "$v": 1, "$set": { "n": 1 } }, "o2": { "_id": 2 } });
         let list = operations(&bench, "c", list);
         let report = bench.connection.apply_batch(&list).await.expect("missing documents are no error");
-        assert_eq!(
-            (report.missing.clone(), report.applied),
-            (missing, list.len() - report.missing.len())
-        );
+        assert_eq!((report.missing.clone(), report.applied), (missing, list.len() - report.missing.len()));
         assert_eq!(state(&bench, "c").await, [doc! { "_id": 1 }, doc! { "_id": 2, "n": 1 }]);
     }
 
@@ -93,10 +87,7 @@ mod checks {
         let list = operations(
             &bench,
             "c",
-            vec![
-                doc! { "op": "u", "b": true, "o": { "_id": 8, "whole": 1 }, "o2": { "_id": 8 } },
-                doc! { "op": "i", "o": { "_id": 9 } },
-            ],
+            vec![doc! { "op": "u", "b": true, "o": { "_id": 8, "whole": 1 }, "o2": { "_id": 8 } }, doc! { "op": "i", "o": { "_id": 9 } }],
         );
         let report = bench.connection.apply_batch(&list).await.expect("applied");
         assert_eq!(report.missing, Vec::<usize>::new());
@@ -105,9 +96,7 @@ mod checks {
 
     pub async fn a_refused_operation_is_named(version: Version) {
         let bench = Bench::new(version, "apply_refused").await;
-        bench
-            .run(doc! { "createIndexes": "c", "indexes": [{ "name": "x", "key": { "x": 1 }, "unique": true }] })
-            .await;
+        bench.run(doc! { "createIndexes": "c", "indexes": [{ "name": "x", "key": { "x": 1 }, "unique": true }] }).await;
         let list = operations(
             &bench,
             "c",
@@ -123,11 +112,7 @@ mod checks {
             matches!(&error, MongoError::ApplyFailed { index: 1, operation, .. } if operation.contains("apply_refused.c, _id 2")),
             "{error:?}"
         );
-        assert_eq!(
-            state(&bench, "c").await,
-            [doc! { "_id": 1, "x": 1 }],
-            "before it everything, after it nothing"
-        );
+        assert_eq!(state(&bench, "c").await, [doc! { "_id": 1, "x": 1 }], "before it everything, after it nothing");
     }
 
     pub async fn documents_of_sixteen_megabytes_are_applied(version: Version) {
@@ -142,43 +127,22 @@ mod checks {
             operation.append(bson::raw::cstr!("o"), big(id));
             operation
         };
-        let list = vec![
-            insert(1),
-            rawdoc! { "op": "i", "ns": bench.namespace("c").to_string(), "o": { "_id": 2 } },
-            insert(3),
-        ];
+        let list = vec![insert(1), rawdoc! { "op": "i", "ns": bench.namespace("c").to_string(), "o": { "_id": 2 } }, insert(3)];
         assert_eq!(bench.connection.apply_batch(&list).await.expect("applied").applied, 3);
         assert_eq!(
-            bench
-                .connection
-                .insert_batch(&bench.namespace("c"), &[big(4), rawdoc! { "_id": 5 }, big(6)])
-                .await
-                .expect("inserted"),
+            bench.connection.insert_batch(&bench.namespace("c"), &[big(4), rawdoc! { "_id": 5 }, big(6)]).await.expect("inserted"),
             3
         );
-        let sizes: Vec<usize> = bench
-            .documents("c")
-            .await
-            .iter()
-            .map(|document| document.as_bytes().len())
-            .collect();
+        let sizes: Vec<usize> = bench.documents("c").await.iter().map(|document| document.as_bytes().len()).collect();
         assert_eq!(sizes.iter().filter(|size| **size == 16 * 1024 * 1024).count(), 4, "{sizes:?}");
     }
 
     pub async fn validators_do_not_stop_a_replay(version: Version) {
         let bench = Bench::new(version, "apply_validator").await;
         bench.run(doc! { "create": "c", "validator": { "x": { "$exists": true } } }).await;
-        let list = operations(
-            &bench,
-            "c",
-            vec![doc! { "op": "i", "o": { "_id": 1 } }, doc! { "op": "i", "o": { "_id": 2 } }],
-        );
+        let list = operations(&bench, "c", vec![doc! { "op": "i", "o": { "_id": 1 } }, doc! { "op": "i", "o": { "_id": 2 } }]);
         bench.connection.apply_batch(&list).await.expect("applied");
-        bench
-            .connection
-            .insert_batch(&bench.namespace("c"), &[rawdoc! { "_id": 3 }])
-            .await
-            .expect("inserted");
+        bench.connection.insert_batch(&bench.namespace("c"), &[rawdoc! { "_id": 3 }]).await.expect("inserted");
         assert_eq!(state(&bench, "c").await.len(), 3);
     }
 }

@@ -1,10 +1,6 @@
 //! Listing collections, and making them again from what was listed.
 
-crate::on_every_version!(
-    what_is_listed_can_be_made_again,
-    a_collection_keeps_its_uuid_when_told,
-    an_index_being_built_is_not_listed,
-);
+crate::on_every_version!(what_is_listed_can_be_made_again, a_collection_keeps_its_uuid_when_told, an_index_being_built_is_not_listed,);
 
 mod checks {
     use bson::{Document, doc};
@@ -19,13 +15,9 @@ mod checks {
         let german = doc! { "locale": "de", "strength": 2 };
         bench.run(doc! { "create": "plain" }).await;
         bench.run(doc! { "create": "a b/ü.x" }).await;
-        bench
-            .run(doc! { "create": "capped", "capped": true, "size": 8192, "max": 10 })
-            .await;
+        bench.run(doc! { "create": "capped", "capped": true, "size": 8192, "max": 10 }).await;
         bench.run(doc! { "create": "collated", "collation": german.clone() }).await;
-        bench
-            .run(doc! { "create": "checked", "validator": { "x": 1 }, "validationLevel": "moderate", "validationAction": "warn" })
-            .await;
+        bench.run(doc! { "create": "checked", "validator": { "x": 1 }, "validationLevel": "moderate", "validationAction": "warn" }).await;
         bench
             .run(doc! { "create": "seen", "viewOn": "collated", "pipeline": [{ "$match": { "a": 1 } }], "collation": german.clone() })
             .await;
@@ -43,49 +35,26 @@ mod checks {
         bench.run(doc! { "createIndexes": "plain", "indexes": indexes }).await;
         bench.run(doc! { "createIndexes": "collated", "indexes": [{ "name": "simple", "key": { "s": 1 }, "collation": { "locale": "simple" } }, { "name": "own", "key": { "o": 1 } }] }).await;
         bench
-            .insert(
-                "system.js",
-                vec![doc! { "_id": "f", "value": bson::Bson::JavaScriptCode("function() { return 1 }".to_owned()) }],
-            )
+            .insert("system.js", vec![doc! { "_id": "f", "value": bson::Bson::JavaScriptCode("function() { return 1 }".to_owned()) }])
             .await;
         if bench.at_least(5, 0) {
             bench.run(doc! { "create": "series", "timeseries": { "timeField": "t", "metaField": "m", "granularity": "minutes" }, "expireAfterSeconds": 3600_i64 }).await;
-            bench
-                .run(doc! { "createIndexes": "series", "indexes": [{ "name": "m_t", "key": { "m": 1, "t": 1 } }] })
-                .await;
+            bench.run(doc! { "createIndexes": "series", "indexes": [{ "name": "m_t", "key": { "m": 1, "t": 1 } }] }).await;
         }
         if bench.at_least(6, 0) {
             bench.run(doc! { "create": "clustered", "clusteredIndex": { "key": { "_id": 1 }, "unique": true, "name": "mine" }, "changeStreamPreAndPostImages": { "enabled": true } }).await;
-            bench
-                .run(doc! { "createIndexes": "clustered", "indexes": [{ "name": "x", "key": { "x": 1 } }] })
-                .await;
-            bench
-                .run(doc! { "createIndexes": "plain", "indexes": [{ "name": "soon", "key": { "u": 1 } }] })
-                .await;
-            bench
-                .run(doc! { "collMod": "plain", "index": { "name": "soon", "prepareUnique": true } })
-                .await;
+            bench.run(doc! { "createIndexes": "clustered", "indexes": [{ "name": "x", "key": { "x": 1 } }] }).await;
+            bench.run(doc! { "createIndexes": "plain", "indexes": [{ "name": "soon", "key": { "u": 1 } }] }).await;
+            bench.run(doc! { "collMod": "plain", "index": { "name": "soon", "prepareUnique": true } }).await;
         }
         let before = bench.list().await;
-        assert!(
-            before.iter().all(|listed| listed.spec.namespace.collection != "system.views"),
-            "{before:?}"
-        );
+        assert!(before.iter().all(|listed| listed.spec.namespace.collection != "system.views"), "{before:?}");
         for listed in &before {
             bench.connection.drop_namespace(&listed.spec.namespace).await.expect("dropped");
-            bench
-                .connection
-                .drop_namespace(&listed.spec.namespace)
-                .await
-                .expect("dropping twice is fine");
+            bench.connection.drop_namespace(&listed.spec.namespace).await.expect("dropping twice is fine");
         }
-        let left: Vec<_> = bench
-            .list()
-            .await
-            .into_iter()
-            .map(|listed| listed.spec.namespace.collection)
-            .filter(|name| name != "system.js")
-            .collect();
+        let left: Vec<_> =
+            bench.list().await.into_iter().map(|listed| listed.spec.namespace.collection).filter(|name| name != "system.js").collect();
         assert_eq!(left, Vec::<String>::new());
         for listed in &before {
             remake(&bench, listed).await;
@@ -111,57 +80,29 @@ mod checks {
             .iter()
             .map(|listed| {
                 let spec = listed.spec.clone();
-                (
-                    spec.namespace.to_string(),
-                    spec.kind,
-                    spec.options,
-                    sorted(spec.indexes),
-                    sorted(listed.logical_indexes.clone()),
-                )
+                (spec.namespace.to_string(), spec.kind, spec.options, sorted(spec.indexes), sorted(listed.logical_indexes.clone()))
             })
             .collect()
     }
 
     async fn remake(bench: &Bench, listed: &ListedCollection) {
         let spec = &listed.spec;
-        let id_index = spec
-            .indexes
-            .iter()
-            .find(|index| index.get_str("name").is_ok_and(|name| name == "_id_"));
+        let id_index = spec.indexes.iter().find(|index| index.get_str("name").is_ok_and(|name| name == "_id_"));
         let collated = spec.options.contains_key("collation");
         match spec.kind {
             CollectionKind::View => bench.connection.create_view(&spec.namespace, &spec.options).await.expect("a view"),
             CollectionKind::TimeSeries => {
-                bench
-                    .connection
-                    .create_time_series(&spec.namespace, &spec.options)
-                    .await
-                    .expect("a time series");
+                bench.connection.create_time_series(&spec.namespace, &spec.options).await.expect("a time series");
                 // Both forms of its indexes do.
-                bench
-                    .connection
-                    .build_indexes(&spec.namespace, &listed.logical_indexes, false)
-                    .await
-                    .expect("indexes");
-                bench
-                    .connection
-                    .build_indexes(&spec.namespace.buckets(), &spec.indexes, false)
-                    .await
-                    .expect("the same again");
+                bench.connection.build_indexes(&spec.namespace, &listed.logical_indexes, false).await.expect("indexes");
+                bench.connection.build_indexes(&spec.namespace.buckets(), &spec.indexes, false).await.expect("the same again");
             }
             CollectionKind::Collection => {
-                let created = bench
-                    .connection
-                    .create_collection(&spec.namespace, &spec.options, id_index, spec.uuid)
-                    .await;
+                let created = bench.connection.create_collection(&spec.namespace, &spec.options, id_index, spec.uuid).await;
                 if spec.namespace.collection != "system.js" {
                     created.unwrap_or_else(|error| panic!("{}: {error}", spec.namespace));
                 }
-                bench
-                    .connection
-                    .build_indexes(&spec.namespace, &spec.indexes, collated)
-                    .await
-                    .expect("indexes");
+                bench.connection.build_indexes(&spec.namespace, &spec.indexes, collated).await.expect("indexes");
             }
         }
     }
@@ -170,18 +111,10 @@ mod checks {
         let bench = Bench::new(version, "uuids").await;
         let uuid = uuid(1);
         let (a, b) = (bench.namespace("a"), bench.namespace("b"));
-        bench
-            .connection
-            .create_collection(&a, &doc! {}, None, Some(uuid))
-            .await
-            .expect("created");
+        bench.connection.create_collection(&a, &doc! {}, None, Some(uuid)).await.expect("created");
         assert_eq!(bench.listed("a").await.spec.uuid, Some(uuid));
         for (namespace, uuid) in [(&b, uuid), (&a, super::checks::uuid(2))] {
-            let error = bench
-                .connection
-                .create_collection(namespace, &doc! {}, None, Some(uuid))
-                .await
-                .expect_err("taken");
+            let error = bench.connection.create_collection(namespace, &doc! {}, None, Some(uuid)).await.expect_err("taken");
             assert!(matches!(error, MongoError::Server { code: 48, .. }), "{error:?}");
         }
         assert_eq!(bench.list().await.len(), 1, "nothing was renamed out of the way");
@@ -195,17 +128,12 @@ mod checks {
     pub async fn an_index_being_built_is_not_listed(version: Version) {
         let bench = Bench::new(version, "building").await;
         bench.insert("c", vec![doc! { "x": 1 }, doc! { "x": 2 }]).await;
-        bench
-            .run(doc! { "createIndexes": "c", "indexes": [{ "name": "done", "key": { "d": 1 } }] })
-            .await;
+        bench.run(doc! { "createIndexes": "c", "indexes": [{ "name": "done", "key": { "d": 1 } }] }).await;
         let point = "hangAfterStartingIndexBuild";
         bench.admin(doc! { "configureFailPoint": point, "mode": "alwaysOn" }).await;
         let client = bench.client.clone();
         let build = tokio::spawn(async move {
-            client
-                .database("building")
-                .run_command(doc! { "createIndexes": "c", "indexes": [{ "name": "slow", "key": { "x": 1 } }] })
-                .await
+            client.database("building").run_command(doc! { "createIndexes": "c", "indexes": [{ "name": "slow", "key": { "x": 1 } }] }).await
         });
         oplogue_testkit::wait::until("the build is in progress", async || {
             let stats = bench.run(doc! { "collStats": "c" }).await;
@@ -213,14 +141,8 @@ mod checks {
         })
         .await
         .expect("the build begins");
-        let names: Vec<String> = bench
-            .listed("c")
-            .await
-            .spec
-            .indexes
-            .iter()
-            .map(|index| index.get_str("name").expect("a name").to_owned())
-            .collect();
+        let names: Vec<String> =
+            bench.listed("c").await.spec.indexes.iter().map(|index| index.get_str("name").expect("a name").to_owned()).collect();
         bench.admin(doc! { "configureFailPoint": point, "mode": "off" }).await;
         build.await.expect("the task ends").expect("the index is built");
         assert_eq!(names, ["_id_", "done"]);

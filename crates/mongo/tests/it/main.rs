@@ -18,10 +18,7 @@ use tokio::sync::OnceCell;
 /// One member per version, shared by the tests of this process. Each test has a database of its own.
 async fn shared(version: Version) -> &'static ReplicaSet {
     static SETS: [OnceCell<ReplicaSet>; 5] = [const { OnceCell::const_new() }; 5];
-    let place = Version::ALL
-        .iter()
-        .position(|known| *known == version)
-        .expect("ALL holds every version");
+    let place = Version::ALL.iter().position(|known| *known == version).expect("ALL holds every version");
     SETS[place]
         .get_or_init(|| async {
             let options = ReplicaSetOptions::default().version(version).test_commands(true).cache_gb(0.5);
@@ -31,9 +28,7 @@ async fn shared(version: Version) -> &'static ReplicaSet {
 }
 
 async fn connect(uri: &str) -> Connection {
-    Connection::open(uri, &ConnectOptions::default())
-        .await
-        .expect("the test's server can be connected to")
+    Connection::open(uri, &ConnectOptions::default()).await.expect("the test's server can be connected to")
 }
 
 /// A connection, the plain driver beside it, and an empty database.
@@ -48,12 +43,7 @@ impl Bench {
     async fn new(version: Version, database: &str) -> Self {
         let set = shared(version).await;
         let client = set.client().await.expect("the driver connects");
-        Self {
-            connection: connect(&set.uri()).await,
-            client,
-            database: database.to_owned(),
-            version,
-        }
+        Self { connection: connect(&set.uri()).await, client, database: database.to_owned(), version }
     }
 
     fn at_least(&self, major: u32, minor: u32) -> bool {
@@ -66,49 +56,27 @@ impl Bench {
 
     async fn run(&self, command: Document) -> Document {
         let text = command.to_string();
-        self.client
-            .database(&self.database)
-            .run_command(command)
-            .await
-            .unwrap_or_else(|error| panic!("{text}: {error}"))
+        self.client.database(&self.database).run_command(command).await.unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     async fn admin(&self, command: Document) -> Document {
         let text = command.to_string();
-        self.client
-            .database("admin")
-            .run_command(command)
-            .await
-            .unwrap_or_else(|error| panic!("{text}: {error}"))
+        self.client.database("admin").run_command(command).await.unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     async fn insert(&self, collection: &str, documents: Vec<Document>) {
-        self.client
-            .database(&self.database)
-            .collection::<Document>(collection)
-            .insert_many(documents)
-            .await
-            .expect("the test's documents");
+        self.client.database(&self.database).collection::<Document>(collection).insert_many(documents).await.expect("the test's documents");
         self.connection.majority_barrier().await.expect("the documents reach a majority");
     }
 
     async fn documents(&self, collection: &str) -> Vec<RawDocumentBuf> {
-        self.connection
-            .majority_barrier()
-            .await
-            .expect("what was written reaches a majority");
-        self.connection
-            .read_all(&self.namespace(collection))
-            .await
-            .expect("a collection of the test is readable")
+        self.connection.majority_barrier().await.expect("what was written reaches a majority");
+        self.connection.read_all(&self.namespace(collection)).await.expect("a collection of the test is readable")
     }
 
     async fn list(&self) -> Vec<ListedCollection> {
         let pattern = format!("{}.*", self.database).parse().expect("a pattern of the test");
-        self.connection
-            .list_collections(&NamespaceSelection::Only(vec![pattern]))
-            .await
-            .expect("collections are listed")
+        self.connection.list_collections(&NamespaceSelection::Only(vec![pattern])).await.expect("collections are listed")
     }
 
     async fn listed(&self, collection: &str) -> ListedCollection {

@@ -10,10 +10,7 @@ use oplogue_testkit::{FakeMongos, ReplicaSet, ReplicaSetOptions, Standalone, Ver
 use crate::connect;
 
 async fn refused(uri: &str) -> MongoError {
-    let options = ConnectOptions {
-        connect_timeout: Duration::from_secs(2),
-        ..ConnectOptions::default()
-    };
+    let options = ConnectOptions { connect_timeout: Duration::from_secs(2), ..ConnectOptions::default() };
     let error = Connection::open(uri, &options).await.expect_err("the test's URI is bad");
     println!("{error}");
     error
@@ -38,10 +35,7 @@ async fn what_is_no_uri_is_refused_without_its_password() {
 #[tokio::test]
 async fn nobody_there_is_unreachable() {
     let error = refused("mongodb://127.0.0.1:1,127.0.0.1:2/?replicaSet=rs0").await;
-    assert!(
-        matches!(&error, MongoError::Unreachable { hosts, .. } if hosts.len() == 2),
-        "{error:?}"
-    );
+    assert!(matches!(&error, MongoError::Unreachable { hosts, .. } if hosts.len() == 2), "{error:?}");
 }
 
 #[tokio::test]
@@ -58,10 +52,7 @@ async fn a_mongos_is_named_as_such() {
 
 #[tokio::test]
 async fn another_replica_set_name_is_named_as_such() {
-    let uri = crate::shared(Version::V6_0)
-        .await
-        .uri()
-        .replace("replicaSet=rs0", "replicaSet=other");
+    let uri = crate::shared(Version::V6_0).await.uri().replace("replicaSet=rs0", "replicaSet=other");
     assert!(matches!(refused(&uri).await, MongoError::OtherReplicaSet { .. }), "{uri}");
 }
 
@@ -94,9 +85,7 @@ async fn tls_to_a_plain_server_is_a_tls_failure() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_member_named_is_enough_and_each_can_be_asked_alone() {
-    let options = ReplicaSetOptions::default()
-        .members(3)
-        .member(2, doc! { "hidden": true, "priority": 0 });
+    let options = ReplicaSetOptions::default().members(3).member(2, doc! { "hidden": true, "priority": 0 });
     let set = ReplicaSet::start(options).await.expect("a replica set starts");
     set.wait_members().await.expect("all members are up");
     let hosts = set.hosts();
@@ -112,10 +101,7 @@ async fn one_member_named_is_enough_and_each_can_be_asked_alone() {
     for host in &hosts {
         let member = connection.member(host).await.expect("each member answers");
         assert_eq!((member.member_host(), member.is_direct()), (Some(host.as_str()), true));
-        let majority = member
-            .wait_for_majority(time, Duration::from_secs(30))
-            .await
-            .expect("the note reaches all");
+        let majority = member.wait_for_majority(time, Duration::from_secs(30)).await.expect("the note reaches all");
         assert!(majority >= time);
         let window = member.oplog_window().await.expect("the oplog of a secondary is readable");
         assert!(window.newest >= time && window.oldest < time);
@@ -124,32 +110,18 @@ async fn one_member_named_is_enough_and_each_can_be_asked_alone() {
         // What is written goes to the primary all the same.
         member.primary().append_note("again").await.expect("through the whole set");
     }
-    assert!(matches!(
-        connection.member("127.0.0.1:1").await,
-        Err(MongoError::Unreachable { .. })
-    ));
+    assert!(matches!(connection.member("127.0.0.1:1").await, Err(MongoError::Unreachable { .. })));
     // An election is waited for.
     set.step_down().await.expect("a step-down");
-    connection
-        .append_note("after the election")
-        .await
-        .expect("the new primary is found");
+    connection.append_note("after the election").await.expect("the new primary is found");
 }
 
 #[tokio::test]
 async fn versions_and_clock_are_known() {
-    for (version, fcv) in [
-        (Version::V4_2, "4.2"),
-        (Version::V4_4, "4.4"),
-        (Version::V5_0, "5.0"),
-        (Version::V6_0, "6.0"),
-    ] {
+    for (version, fcv) in [(Version::V4_2, "4.2"), (Version::V4_4, "4.4"), (Version::V5_0, "5.0"), (Version::V6_0, "6.0")] {
         let connection = connect(&crate::shared(version).await.uri()).await;
         let versions = connection.versions().await.expect("versions");
-        assert_eq!(
-            (versions.server.to_string().as_str(), versions.fcv.as_str()),
-            (version.number(), fcv)
-        );
+        assert_eq!((versions.server.to_string().as_str(), versions.fcv.as_str()), (version.number(), fcv));
         let clock = connection.clock().await.expect("a clock");
         assert!(clock.skew_millis.unsigned_abs() < 60_000, "{clock:?}");
     }

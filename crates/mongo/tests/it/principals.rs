@@ -1,10 +1,6 @@
 //! Users, roles and privileges.
 
-crate::on_every_version!(
-    root_can_restore,
-    users_and_roles_are_merged_without_locking_us_out,
-    what_the_printed_commands_grant_is_enough
-);
+crate::on_every_version!(root_can_restore, users_and_roles_are_merged_without_locking_us_out, what_the_printed_commands_grant_is_enough);
 
 mod checks {
     use bson::{Document, doc};
@@ -17,9 +13,7 @@ mod checks {
     use crate::connect;
 
     async fn guarded(version: Version) -> (ReplicaSet, Connection, mongodb::Client) {
-        let set = ReplicaSet::start(ReplicaSetOptions::default().version(version).auth(true))
-            .await
-            .expect("a replica set starts");
+        let set = ReplicaSet::start(ReplicaSetOptions::default().version(version).auth(true)).await.expect("a replica set starts");
         let connection = connect(&set.uri()).await;
         let client = set.client().await.expect("the driver connects");
         (set, connection, client)
@@ -27,11 +21,7 @@ mod checks {
 
     async fn admin(client: &mongodb::Client, command: Document) {
         let text = command.to_string();
-        client
-            .database("admin")
-            .run_command(command)
-            .await
-            .unwrap_or_else(|error| panic!("{text}: {error}"));
+        client.database("admin").run_command(command).await.unwrap_or_else(|error| panic!("{text}: {error}"));
     }
 
     pub async fn root_can_restore(version: Version) {
@@ -42,18 +32,8 @@ mod checks {
     }
 
     async fn populate(client: &mongodb::Client, version: Version) {
-        client
-            .database("shop")
-            .collection::<Document>("c")
-            .insert_one(doc! { "_id": 1 })
-            .await
-            .expect("inserted");
-        client
-            .database("shop")
-            .collection::<Document>("system.js")
-            .insert_one(doc! { "_id": "f", "value": 1 })
-            .await
-            .expect("inserted");
+        client.database("shop").collection::<Document>("c").insert_one(doc! { "_id": 1 }).await.expect("inserted");
+        client.database("shop").collection::<Document>("system.js").insert_one(doc! { "_id": "f", "value": 1 }).await.expect("inserted");
         if version.series() >= (5, 0) {
             client
                 .database("shop")
@@ -65,11 +45,7 @@ mod checks {
 
     pub async fn users_and_roles_are_merged_without_locking_us_out(version: Version) {
         let (set, connection, client) = guarded(version).await;
-        admin(
-            &client,
-            doc! { "createRole": "reader", "privileges": [], "roles": ["readAnyDatabase"] },
-        )
-        .await;
+        admin(&client, doc! { "createRole": "reader", "privileges": [], "roles": ["readAnyDatabase"] }).await;
         admin(&client, doc! { "createUser": "anna", "pwd": "first", "roles": ["reader"] }).await;
         admin(&client, doc! { "createUser": "bert", "pwd": "first", "roles": ["reader"] }).await;
         connection.majority_barrier().await.expect("on a majority");
@@ -87,39 +63,26 @@ mod checks {
             .find(|id| !id.contains("anna") && !id.contains("bert"))
             .expect("root")
             .to_owned();
-        let report = connection
-            .merge_principals(&saved, &["admin.late".to_owned(), root.clone()], &[])
-            .await
-            .expect("merged");
-        assert_eq!(
-            (report.users_written, report.roles_written, report.users_deleted, report.kept),
-            (2, 1, 1, vec![root])
-        );
+        let report = connection.merge_principals(&saved, &["admin.late".to_owned(), root.clone()], &[]).await.expect("merged");
+        assert_eq!((report.users_written, report.roles_written, report.users_deleted, report.kept), (2, 1, 1, vec![root]));
         connection.majority_barrier().await.expect("on a majority");
         let after = connection.users_and_roles().await.expect("read");
         // The server may write the fields in another order.
         let sorted =
             |documents: Vec<bson::RawDocumentBuf>| -> std::collections::BTreeMap<String, std::collections::BTreeMap<String, bson::Bson>> {
                 let documents = documents.iter().map(|document| Document::try_from(document).expect("BSON"));
-                documents
-                    .map(|document| (document.get_str("_id").expect("a name").to_owned(), document.into_iter().collect()))
-                    .collect()
+                documents.map(|document| (document.get_str("_id").expect("a name").to_owned(), document.into_iter().collect())).collect()
             };
         assert_eq!(sorted(after.users), sorted(saved.users));
         assert_eq!(after.roles, saved.roles);
         let anna = connect(&set.uri_as("anna", "first")).await;
-        anna.list_collections(&NamespaceSelection::Everything)
-            .await
-            .expect_err("no role for the counters of the server's own");
+        anna.list_collections(&NamespaceSelection::Everything).await.expect_err("no role for the counters of the server's own");
         assert_eq!(anna.user(), Some("anna@admin"));
     }
 
     pub async fn what_the_printed_commands_grant_is_enough(version: Version) {
         let (set, connection, client) = guarded(version).await;
-        assert!(
-            connection.privileges(Purpose::Backup).await.expect("asked").missing.len() <= 1,
-            "root may do nearly everything"
-        );
+        assert!(connection.privileges(Purpose::Backup).await.expect("asked").missing.len() <= 1, "root may do nearly everything");
         populate(&client, version).await;
         for purpose in [Purpose::Backup, Purpose::Restore] {
             let name = format!("user{}", purpose.role());
@@ -139,11 +102,7 @@ mod checks {
                 Purpose::Restore => restores(&user).await,
             }
         }
-        let nobody = connect(&set.uri_without_credentials())
-            .await
-            .privileges(Purpose::Backup)
-            .await
-            .expect("asked");
+        let nobody = connect(&set.uri_without_credentials()).await.privileges(Purpose::Backup).await.expect("asked");
         assert_eq!((nobody.user, nobody.access_control), (None, true));
         assert!(!nobody.missing.is_empty());
     }
@@ -216,10 +175,7 @@ mod checks {
 
     async fn backs_up(user: &Connection) {
         let listed = user.list_collections(&NamespaceSelection::Everything).await.expect("listed");
-        assert!(
-            listed.iter().any(|listed| listed.spec.namespace.collection == "system.js"),
-            "{listed:?}"
-        );
+        assert!(listed.iter().any(|listed| listed.spec.namespace.collection == "system.js"), "{listed:?}");
         for collection in &listed {
             let events: Vec<_> = user.read_collection(collection, None).try_collect().await.expect("read");
             user.split(collection, 4).await.expect("split");
@@ -233,11 +189,7 @@ mod checks {
         user.oplog_window().await.expect("the window");
         let batches: Vec<_> = user.read_oplog(through, OplogTime::MAX).try_collect().await.expect("the oplog");
         assert!(!batches.is_empty());
-        let Acquired::Lease(lease) = user
-            .acquire_lease("privileges", "user", Duration::from_secs(60))
-            .await
-            .expect("a lease")
-        else {
+        let Acquired::Lease(lease) = user.acquire_lease("privileges", "user", Duration::from_secs(60)).await.expect("a lease") else {
             panic!("nobody else")
         };
         user.renew_lease(&lease, Duration::from_secs(60)).await.expect("renewed");
@@ -259,36 +211,20 @@ mod checks {
         )
         .await
         .expect("created");
-        user.insert_batch(&namespace, &[bson::rawdoc! { "_id": 1 }])
-            .await
-            .expect("inserted");
-        user.apply_batch(&[bson::rawdoc! { "op": "d", "ns": "shop.made", "o": { "_id": 1 } }])
-            .await
-            .expect("applied");
-        user.build_indexes(&namespace, &[doc! { "name": "x", "key": { "x": 1 }, "v": 2 }], false)
-            .await
-            .expect("built");
-        user.run_ddl("shop", &doc! { "collMod": "made", "validationLevel": "moderate" })
-            .await
-            .expect("changed");
+        user.insert_batch(&namespace, &[bson::rawdoc! { "_id": 1 }]).await.expect("inserted");
+        user.apply_batch(&[bson::rawdoc! { "op": "d", "ns": "shop.made", "o": { "_id": 1 } }]).await.expect("applied");
+        user.build_indexes(&namespace, &[doc! { "name": "x", "key": { "x": 1 }, "v": 2 }], false).await.expect("built");
+        user.run_ddl("shop", &doc! { "collMod": "made", "validationLevel": "moderate" }).await.expect("changed");
         let functions = Namespace::new("shop", "system.js");
-        user.insert_batch(&functions, &[bson::rawdoc! { "_id": "f", "value": 2 }])
-            .await
-            .expect("inserted");
+        user.insert_batch(&functions, &[bson::rawdoc! { "_id": "f", "value": 2 }]).await.expect("inserted");
         user.apply_batch(&[bson::rawdoc! { "op": "u", "ns": "shop.system.js", "o": { "_id": "f", "value": 3 }, "o2": { "_id": "f" } }])
             .await
             .expect("applied");
-        user.create_view(&Namespace::new("shop", "seen"), &doc! { "viewOn": "made", "pipeline": [] })
-            .await
-            .expect("a view");
+        user.create_view(&Namespace::new("shop", "seen"), &doc! { "viewOn": "made", "pipeline": [] }).await.expect("a view");
         if time_series {
             let series = Namespace::new("shop", "series");
-            user.create_time_series(&series, &doc! { "timeseries": { "timeField": "t", "metaField": "m" } })
-                .await
-                .expect("a series");
-            user.build_indexes(&series, &[doc! { "name": "m", "key": { "m": 1, "t": 1 } }], false)
-                .await
-                .expect("built");
+            user.create_time_series(&series, &doc! { "timeseries": { "timeField": "t", "metaField": "m" } }).await.expect("a series");
+            user.build_indexes(&series, &[doc! { "name": "m", "key": { "m": 1, "t": 1 } }], false).await.expect("built");
             let bucket = |id: u8| {
                 bson::rawdoc! {
                     "_id": bson::oid::ObjectId::from_bytes([id; 12]),

@@ -34,9 +34,7 @@ mod checks {
             doc! { "_id": true },
             doc! { "_id": f64::NAN },
         ]);
-        bench
-            .run(doc! { "create": "collated", "collation": { "locale": "en", "strength": 1 } })
-            .await;
+        bench.run(doc! { "create": "collated", "collation": { "locale": "en", "strength": 1 } }).await;
         for collection in ["c", "collated"] {
             bench.insert(collection, documents.clone()).await;
             let listed = bench.listed(collection).await;
@@ -46,16 +44,9 @@ mod checks {
             let mut seen = BTreeSet::new();
             let mut count = 0;
             for part in parts {
-                let events: Vec<ReadEvent> = bench
-                    .connection
-                    .read_collection(&listed, Some(part))
-                    .try_collect()
-                    .await
-                    .expect("read");
+                let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, Some(part)).try_collect().await.expect("read");
                 for event in events {
-                    let ReadEvent::Batch(batch) = event else {
-                        panic!("nothing happens here: {event:?}")
-                    };
+                    let ReadEvent::Batch(batch) = event else { panic!("nothing happens here: {event:?}") };
                     assert_eq!(batch.iter().count(), batch.documents());
                     count += batch.documents();
                     seen.extend(batch.iter().map(|document| document.as_bytes().to_vec()));
@@ -75,12 +66,7 @@ mod checks {
         let rest: Vec<ReadEvent> = read.try_collect().await.expect("a drop is no error");
         assert_eq!(rest.last(), Some(&ReadEvent::Dropped));
         // And one that was gone before the first batch.
-        let events: Vec<ReadEvent> = bench
-            .connection
-            .read_collection(&listed, None)
-            .try_collect()
-            .await
-            .expect("no error either");
+        let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None).try_collect().await.expect("no error either");
         assert_eq!(events, [ReadEvent::Dropped]);
     }
 
@@ -116,10 +102,8 @@ mod checks {
         bench.admin(doc! { "renameCollection": "namesake.c", "to": "namesake.d" }).await;
         bench.insert("c", vec![doc! { "_id": "new" }]).await;
         let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None).try_collect().await.expect("read");
-        let batches: Vec<_> = events
-            .iter()
-            .filter_map(|event| if let ReadEvent::Batch(batch) = event { Some(batch) } else { None })
-            .collect();
+        let batches: Vec<_> =
+            events.iter().filter_map(|event| if let ReadEvent::Batch(batch) = event { Some(batch) } else { None }).collect();
         assert_eq!(batches.len(), 1);
         assert_eq!(batches[0].last_id(), Some(bson::RawBson::String("old".to_owned())));
     }

@@ -9,7 +9,6 @@ crate::on_every_version!(
 
 mod checks {
     use bson::{Timestamp, rawdoc};
-    use oplogue_mongo::MongoError;
     use oplogue_testkit::Version;
 
     use crate::Bench;
@@ -24,14 +23,7 @@ mod checks {
             rawdoc! { "_id": 4, "same": 1, "same": 2 },
         ];
         bench.run(bson::doc! { "create": "c" }).await;
-        assert_eq!(
-            bench
-                .connection
-                .insert_batch(&bench.namespace("c"), &documents)
-                .await
-                .expect("inserted"),
-            4
-        );
+        assert_eq!(bench.connection.insert_batch(&bench.namespace("c"), &documents).await.expect("inserted"), 4);
         let mut found = bench.documents("c").await;
         found.sort_by_key(|document| documents.iter().position(|wanted| wanted == document));
         assert_eq!(found, documents);
@@ -40,18 +32,10 @@ mod checks {
     pub async fn capped_collections_are_emptied_and_made(version: Version) {
         let bench = Bench::new(version, "capped_ddl").await;
         bench.insert("c", vec![bson::doc! { "_id": 1 }]).await;
-        bench
-            .connection
-            .run_ddl("capped_ddl", &bson::doc! { "convertToCapped": "c", "size": 8192 })
-            .await
-            .expect("converted");
+        bench.connection.run_ddl("capped_ddl", &bson::doc! { "convertToCapped": "c", "size": 8192 }).await.expect("converted");
         assert!(bench.listed("c").await.is_capped());
         assert_eq!(bench.documents("c").await.len(), 1);
-        bench
-            .connection
-            .run_ddl("capped_ddl", &bson::doc! { "emptycapped": "c" })
-            .await
-            .expect("emptied");
+        bench.connection.run_ddl("capped_ddl", &bson::doc! { "emptycapped": "c" }).await.expect("emptied");
         assert_eq!(bench.documents("c").await.len(), 0);
     }
 
@@ -68,14 +52,7 @@ mod checks {
     pub async fn a_large_load_is_cut_into_commands(version: Version) {
         let bench = Bench::new(version, "large").await;
         let documents: Vec<_> = (0..50).map(|id| rawdoc! { "_id": id, "fill": "x".repeat(1_000_000) }).collect();
-        assert_eq!(
-            bench
-                .connection
-                .insert_batch(&bench.namespace("c"), &documents)
-                .await
-                .expect("inserted"),
-            50
-        );
+        assert_eq!(bench.connection.insert_batch(&bench.namespace("c"), &documents).await.expect("inserted"), 50);
         assert_eq!(bench.listed("c").await.documents, 50);
     }
 }

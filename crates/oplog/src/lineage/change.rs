@@ -14,11 +14,7 @@ impl Lineage {
     pub(super) fn change(&mut self, operation: &Operation, ddl: &Ddl) -> Result<Option<CollectionId>, OplogError> {
         match ddl {
             Ddl::Create { options, id_index } => self.create(operation, options, id_index.as_ref()),
-            Ddl::Rename {
-                to,
-                drop_target,
-                stay_temp,
-            } => Ok(self.rename(operation, to, *drop_target, *stay_temp)),
+            Ddl::Rename { to, drop_target, stay_temp } => Ok(self.rename(operation, to, *drop_target, *stay_temp)),
             Ddl::Drop => Ok(self.drop_collection(operation)),
             // Every collection of the database was dropped by an entry of its own before this one.
             Ddl::DropDatabase => Ok(None),
@@ -53,10 +49,7 @@ impl Lineage {
         }
         let is_time_series = options.contains_key("timeseries");
         if is_time_series != namespace.is_buckets() {
-            return Err(refusal(
-                operation,
-                "its time-series collection is not stored the way MongoDB 5.0 to 8.0 do",
-            ));
+            return Err(refusal(operation, "its time-series collection is not stored the way MongoDB 5.0 to 8.0 do"));
         }
         let (kind, options, indexes) = if is_time_series {
             (CollectionKind::TimeSeries, timeseries::user_options(options), Vec::new())
@@ -152,13 +145,7 @@ impl Lineage {
         }
         // Nobody will ask for the temporary collections of $out, and there can be very many.
         if from != to && !was_temporary {
-            self.departed.insert(
-                from.logical(),
-                Departure {
-                    time: operation.time,
-                    kind: DepartureKind::Renamed { to: to.logical() },
-                },
-            );
+            self.departed.insert(from.logical(), Departure { time: operation.time, kind: DepartureKind::Renamed { to: to.logical() } });
         }
         Some(id)
     }
@@ -170,13 +157,7 @@ impl Lineage {
             return;
         }
         let name = collection.namespace.logical();
-        self.departed.insert(
-            name,
-            Departure {
-                time: operation.time,
-                kind,
-            },
-        );
+        self.departed.insert(name, Departure { time: operation.time, kind });
     }
 
     fn release_name(&mut self, id: CollectionId) {

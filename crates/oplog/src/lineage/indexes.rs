@@ -145,10 +145,7 @@ fn modify(collection: &mut Collection, operation: &Operation, changes: &Document
                 | "unique"
                 | "forceNonUnique"
         ) {
-            return Err(refusal(
-                operation,
-                format!("this change of an index is not known to this version of Oplogue: `{field}`"),
-            ));
+            return Err(refusal(operation, format!("this change of an index is not known to this version of Oplogue: `{field}`")));
         }
     }
     let Some(index) = collection.indexes.iter_mut().find(|index| selects(&which, index)) else {

@@ -26,13 +26,7 @@ impl Lineage {
         match operation.kind {
             Kind::Delete => {
                 if self.views.remove(&namespace).is_some() {
-                    self.departed.insert(
-                        namespace,
-                        Departure {
-                            time: operation.time,
-                            kind: DepartureKind::Dropped,
-                        },
-                    );
+                    self.departed.insert(namespace, Departure { time: operation.time, kind: DepartureKind::Dropped });
                 }
             }
             Kind::Insert => self.put_view(namespace, decode(&operation.o, operation)?),
@@ -57,13 +51,7 @@ impl Lineage {
         let gone: Vec<_> = self.views.keys().filter(|view| view.database == database).cloned().collect();
         for view in gone {
             self.views.remove(&view);
-            self.departed.insert(
-                view,
-                Departure {
-                    time,
-                    kind: DepartureKind::Dropped,
-                },
-            );
+            self.departed.insert(view, Departure { time, kind: DepartureKind::Dropped });
         }
     }
 
@@ -87,16 +75,12 @@ fn decode(document: &RawDocument, operation: &Operation) -> Result<Document, Opl
 /// Applies `{$v: 1, $set, $unset}` or `{$v: 2, diff: {i, u, d}}` on top-level fields.
 fn edit(options: &mut Document, change: &Document) -> Option<()> {
     let (sets, unsets, known) = match change.get_document("diff") {
-        Ok(diff) => (
-            ["i", "u"].map(|part| diff.get(part)),
-            diff.get("d"),
-            diff.keys().all(|part| matches!(part.as_str(), "i" | "u" | "d")),
-        ),
-        Err(_) => (
-            [change.get("$set"), None],
-            change.get("$unset"),
-            change.keys().all(|part| matches!(part.as_str(), "$v" | "$set" | "$unset")),
-        ),
+        Ok(diff) => {
+            (["i", "u"].map(|part| diff.get(part)), diff.get("d"), diff.keys().all(|part| matches!(part.as_str(), "i" | "u" | "d")))
+        }
+        Err(_) => {
+            ([change.get("$set"), None], change.get("$unset"), change.keys().all(|part| matches!(part.as_str(), "$v" | "$set" | "$unset")))
+        }
     };
     if !known {
         return None;

@@ -25,19 +25,11 @@ pub struct SelectedView {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
     #[error("`{asked}` does not exist at this moment{}; {}", because(.departure), what_exists(.existing))]
-    NoSuchName {
-        asked: String,
-        departure: Option<Box<Departure>>,
-        existing: Vec<Namespace>,
-    },
+    NoSuchName { asked: String, departure: Option<Box<Departure>>, existing: Vec<Namespace> },
     #[error("`{rename}` renames nothing, because `{}` is not among what is restored", .rename.from)]
     RenameNotSelected { rename: Rename },
     #[error("`{a}` and `{b}` would both be restored as `{target}`; rename one of them or leave it out")]
-    SameTarget {
-        a: Box<Namespace>,
-        b: Box<Namespace>,
-        target: Box<Namespace>,
-    },
+    SameTarget { a: Box<Namespace>, b: Box<Namespace>, target: Box<Namespace> },
     #[error(
         "the backup does not hold `{namespace}`: the collection of that name was written to at {last_seen:?} and is not in its snapshot; \
          use a base backup that holds it"
@@ -67,12 +59,8 @@ impl Outcome {
     pub fn select(&self, selection: &NamespaceSelection, renames: &[Rename]) -> Result<Vec<SelectedSurvivor>, SelectError> {
         self.check(selection, renames)?;
         let chosen = self.collections.iter().filter(|survivor| selection.matches(&survivor.namespace));
-        let mut selected: Vec<_> = chosen
-            .map(|survivor| SelectedSurvivor {
-                target: target(&survivor.namespace, renames),
-                survivor: survivor.clone(),
-            })
-            .collect();
+        let mut selected: Vec<_> =
+            chosen.map(|survivor| SelectedSurvivor { target: target(&survivor.namespace, renames), survivor: survivor.clone() }).collect();
         selected.sort_by(|a, b| a.target.cmp(&b.target));
         Ok(selected)
     }
@@ -81,12 +69,8 @@ impl Outcome {
     pub fn select_views(&self, selection: &NamespaceSelection, renames: &[Rename]) -> Result<Vec<SelectedView>, SelectError> {
         self.check(selection, renames)?;
         let chosen = self.views.iter().filter(|view| selection.matches(&view.namespace));
-        let mut selected: Vec<_> = chosen
-            .map(|view| SelectedView {
-                target: target(&view.namespace, renames),
-                view: view.clone(),
-            })
-            .collect();
+        let mut selected: Vec<_> =
+            chosen.map(|view| SelectedView { target: target(&view.namespace, renames), view: view.clone() }).collect();
         selected.sort_by(|a, b| a.target.cmp(&b.target));
         Ok(selected)
     }
@@ -104,30 +88,20 @@ impl Outcome {
         if let NamespaceSelection::Only(_) = selection
             && let Some(stranger) = self.strangers.iter().find(|stranger| selection.matches(&stranger.namespace))
         {
-            return Err(SelectError::NotInBackup {
-                namespace: stranger.namespace.logical(),
-                last_seen: stranger.last_seen,
-            });
+            return Err(SelectError::NotInBackup { namespace: stranger.namespace.logical(), last_seen: stranger.last_seen });
         }
         let mut targets: BTreeMap<Namespace, &Namespace> = BTreeMap::new();
         for name in self.names().filter(|name| selection.matches(name)) {
             let target = target(name, renames);
             if let Some(other) = targets.insert(target.clone(), name) {
-                return Err(SelectError::SameTarget {
-                    a: Box::new(other.clone()),
-                    b: Box::new(name.clone()),
-                    target: Box::new(target),
-                });
+                return Err(SelectError::SameTarget { a: Box::new(other.clone()), b: Box::new(name.clone()), target: Box::new(target) });
             }
         }
         Ok(())
     }
 
     fn names(&self) -> impl Iterator<Item = &Namespace> {
-        self.collections
-            .iter()
-            .map(|survivor| &survivor.namespace)
-            .chain(self.views.iter().map(|view| &view.namespace))
+        self.collections.iter().map(|survivor| &survivor.namespace).chain(self.views.iter().map(|view| &view.namespace))
     }
 
     fn must_exist(&self, pattern: &NamespacePattern) -> Result<(), SelectError> {
@@ -135,16 +109,9 @@ impl Outcome {
             return Ok(());
         }
         if let Some(stranger) = self.strangers.iter().find(|stranger| pattern.matches(&stranger.namespace)) {
-            return Err(SelectError::NotInBackup {
-                namespace: stranger.namespace.logical(),
-                last_seen: stranger.last_seen,
-            });
+            return Err(SelectError::NotInBackup { namespace: stranger.namespace.logical(), last_seen: stranger.last_seen });
         }
-        let departures = self
-            .departed
-            .iter()
-            .filter(|(name, _)| pattern.matches(name))
-            .map(|(_, departure)| departure);
+        let departures = self.departed.iter().filter(|(name, _)| pattern.matches(name)).map(|(_, departure)| departure);
         let departure = departures.max_by_key(|departure| departure.time).cloned().map(Box::new);
         let database = match pattern {
             NamespacePattern::Collection(namespace) => &namespace.database,
@@ -156,18 +123,11 @@ impl Outcome {
             existing = self.names().cloned().collect();
         }
         existing.sort();
-        Err(SelectError::NoSuchName {
-            asked: pattern.to_string(),
-            departure,
-            existing,
-        })
+        Err(SelectError::NoSuchName { asked: pattern.to_string(), departure, existing })
     }
 }
 
 /// The first rename that is about it counts.
 fn target(namespace: &Namespace, renames: &[Rename]) -> Namespace {
-    renames
-        .iter()
-        .find_map(|rename| rename.apply(namespace))
-        .unwrap_or_else(|| namespace.clone())
+    renames.iter().find_map(|rename| rename.apply(namespace)).unwrap_or_else(|| namespace.clone())
 }

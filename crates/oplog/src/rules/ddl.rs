@@ -70,9 +70,7 @@ pub(crate) fn parse(operation: &Operation) -> Result<Ddl, OplogError> {
         "dropDatabase" => Ddl::DropDatabase,
         "emptycapped" => Ddl::EmptyCapped,
         "convertToCapped" => match o.get("size") {
-            Ok(Some(size)) => Ddl::ConvertToCapped {
-                size: decode(size, operation)?,
-            },
+            Ok(Some(size)) => Ddl::ConvertToCapped { size: decode(size, operation)? },
             _ => return Err(OplogError::malformed(operation.time, "convertToCapped has no `size`")),
         },
         name => return Err(refusal(operation, format!("`{name}` has no parser"))),
@@ -120,19 +118,12 @@ fn rename(operation: &Operation) -> Result<Ddl, OplogError> {
         Ok(Some(value)) => match uuid(value) {
             Some(uuid) => DropTarget::Collection(uuid),
             None => {
-                return Err(OplogError::malformed(
-                    operation.time,
-                    "`dropTarget` is neither a UUID nor a boolean",
-                ));
+                return Err(OplogError::malformed(operation.time, "`dropTarget` is neither a UUID nor a boolean"));
             }
         },
         Err(error) => return Err(OplogError::malformed(operation.time, error.to_string())),
     };
-    Ok(Ddl::Rename {
-        to,
-        drop_target,
-        stay_temp: o.get_bool("stayTemp").unwrap_or(false),
-    })
+    Ok(Ddl::Rename { to, drop_target, stay_temp: o.get_bool("stayTemp").unwrap_or(false) })
 }
 
 /// One index whose fields stand beside the name of the command, or an array of them.
@@ -145,10 +136,7 @@ fn created_indexes(operation: &Operation) -> Result<Vec<Document>, OplogError> {
 }
 
 fn index_array(operation: &Operation) -> Result<Vec<Document>, OplogError> {
-    let array = operation
-        .o
-        .get_array("indexes")
-        .map_err(|error| OplogError::malformed(operation.time, error.to_string()))?;
+    let array = operation.o.get_array("indexes").map_err(|error| OplogError::malformed(operation.time, error.to_string()))?;
     let mut indexes = Vec::new();
     for element in array {
         match element {

@@ -13,10 +13,7 @@ fn write(id: i32) -> Step {
 
 fn ids(batch: &Batch) -> Vec<i32> {
     match batch {
-        Batch::Writes { operations, .. } => operations
-            .iter()
-            .map(|operation| operation.get_i32("_id").expect("a number"))
-            .collect(),
+        Batch::Writes { operations, .. } => operations.iter().map(|operation| operation.get_i32("_id").expect("a number")).collect(),
         Batch::Command { .. } => vec![-1],
     }
 }
@@ -26,13 +23,7 @@ fn batches(ops_max: usize, bytes_max: usize, steps: &[(u32, Option<i32>)]) -> Ve
     let mut batcher = Batcher::new(ops_max, bytes_max);
     let mut batches = Vec::new();
     for (at, id) in steps {
-        let step = id.map_or(
-            Step::Command {
-                database: "a".into(),
-                command: doc! {},
-            },
-            write,
-        );
+        let step = id.map_or(Step::Command { database: "a".into(), command: doc! {} }, write);
         batches.extend(batcher.push(time(*at), step));
     }
     batches.extend(batcher.flush());
@@ -49,10 +40,7 @@ const NO_LIMIT: usize = usize::MAX;
 #[test]
 fn writes_are_gathered_up_to_the_limit_of_operations() {
     let steps: Vec<_> = (1..=5).map(|n| (n, Some(n as i32))).collect();
-    assert_eq!(
-        batches(2, NO_LIMIT, &steps),
-        [(vec![1, 2], time(2)), (vec![3, 4], time(4)), (vec![5], time(5))]
-    );
+    assert_eq!(batches(2, NO_LIMIT, &steps), [(vec![1, 2], time(2)), (vec![3, 4], time(4)), (vec![5], time(5))]);
 }
 
 #[test]
@@ -64,10 +52,7 @@ fn writes_are_gathered_up_to_the_limit_of_bytes() {
 
 #[test]
 fn an_operation_over_the_limit_is_a_batch_of_its_own() {
-    assert_eq!(
-        batches(100, 1, &[(1, Some(1)), (2, Some(2))]),
-        [(vec![1], time(1)), (vec![2], time(2))]
-    );
+    assert_eq!(batches(100, 1, &[(1, Some(1)), (2, Some(2))]), [(vec![1], time(1)), (vec![2], time(2))]);
 }
 
 #[test]
@@ -81,19 +66,13 @@ fn a_command_is_a_barrier() {
 #[test]
 fn a_transaction_is_not_divided_when_it_fits() {
     let steps = [(1, Some(1)), (2, Some(21)), (2, Some(22)), (2, Some(23)), (3, Some(3))];
-    assert_eq!(
-        batches(3, NO_LIMIT, &steps),
-        [(vec![1], time(1)), (vec![21, 22, 23], time(2)), (vec![3], time(3))]
-    );
+    assert_eq!(batches(3, NO_LIMIT, &steps), [(vec![1], time(1)), (vec![21, 22, 23], time(2)), (vec![3], time(3))]);
 }
 
 #[test]
 fn a_transaction_that_exceeds_a_batch_is_divided() {
     let steps = [(1, Some(1)), (2, Some(21)), (2, Some(22)), (2, Some(23)), (3, Some(3))];
-    assert_eq!(
-        batches(2, NO_LIMIT, &steps),
-        [(vec![1], time(1)), (vec![21, 22], time(2)), (vec![23, 3], time(3))]
-    );
+    assert_eq!(batches(2, NO_LIMIT, &steps), [(vec![1], time(1)), (vec![21, 22], time(2)), (vec![23, 3], time(3))]);
 }
 
 #[test]

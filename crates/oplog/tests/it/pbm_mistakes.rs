@@ -8,17 +8,9 @@ use crate::support::*;
 #[test]
 fn w1_an_oplog_out_of_order_is_an_error() {
     let mut transactions = Transactions::new();
-    transactions
-        .push(&entry(5, insert("a.b", 1, doc! { "_id": 1 })))
-        .expect("the first");
+    transactions.push(&entry(5, insert("a.b", 1, doc! { "_id": 1 }))).expect("the first");
     let result = transactions.push(&entry(4, insert("a.b", 1, doc! { "_id": 2 })));
-    assert_eq!(
-        result,
-        Err(OplogError::OutOfOrder {
-            previous: time(5),
-            time: time(4)
-        })
-    );
+    assert_eq!(result, Err(OplogError::OutOfOrder { previous: time(5), time: time(4) }));
 }
 
 #[test]
@@ -40,15 +32,8 @@ fn w4_indexes_follow_a_rename_and_no_ghost_of_the_old_name_is_left() {
 #[test]
 fn w4_indexes_follow_out_and_no_temporary_collection_is_left() {
     let create = command("a", 2, doc! { "create": "tmp.agg_out.x", "temp": true, "idIndex": id_index() });
-    let create_index = command(
-        "a",
-        2,
-        doc! { "createIndexes": "tmp.agg_out.x", "v": 2, "key": { "k": 1 }, "name": "k_1" },
-    );
-    let outcome = Run::all(
-        vec![spec("a.out", Some(1))],
-        [create, create_index, rename(2, "a.tmp.agg_out.x", "a.out", Some(1))],
-    );
+    let create_index = command("a", 2, doc! { "createIndexes": "tmp.agg_out.x", "v": 2, "key": { "k": 1 }, "name": "k_1" });
+    let outcome = Run::all(vec![spec("a.out", Some(1))], [create, create_index, rename(2, "a.tmp.agg_out.x", "a.out", Some(1))]);
     assert_eq!(names(&outcome), ["a.out"]);
     assert_eq!(index_names(survivor(&outcome, "a.out")), ["_id_", "k_1"]);
 }
@@ -57,10 +42,7 @@ fn w4_indexes_follow_out_and_no_temporary_collection_is_left() {
 fn w4_a_hashed_index_on_id_is_never_taken_for_the_id_index() {
     let mut with_hashed = spec("a.b", Some(1));
     with_hashed.indexes.insert(0, index("_id_hashed", doc! { "_id": "hashed" }));
-    let outcome = Run::all(
-        vec![with_hashed],
-        [command("a", 1, doc! { "dropIndexes": "b", "index": { "_id": 1 } })],
-    );
+    let outcome = Run::all(vec![with_hashed], [command("a", 1, doc! { "dropIndexes": "b", "index": { "_id": 1 } })]);
     assert_eq!(index_names(survivor(&outcome, "a.b")), ["_id_hashed", "_id_"]);
 }
 
@@ -81,10 +63,7 @@ fn w4_hidden_and_prepare_unique_are_kept() {
 #[test]
 fn w4_indexes_created_in_the_replayed_span_are_there() {
     let build = command("a", 1, doc! { "createIndexes": "b", "v": 2, "key": { "x": 1 }, "name": "x" });
-    assert_eq!(
-        index_names(survivor(&Run::all(vec![], [create("a", 1, "b"), build]), "a.b")),
-        ["_id_", "x"]
-    );
+    assert_eq!(index_names(survivor(&Run::all(vec![], [create("a", 1, "b"), build]), "a.b")), ["_id_", "x"]);
 }
 
 #[test]
@@ -96,30 +75,21 @@ fn w5_a_time_series_selected_by_its_name_gets_its_oplog() {
         ..spec("a.ts", None)
     };
     let entries = [insert("a.system.buckets.ts", 1, doc! { "_id": 1 })];
-    let selected = Run::all(vec![ts.clone()], entries.clone())
-        .select(&only(&["a.ts"]), &[])
-        .expect("it exists");
+    let selected = Run::all(vec![ts.clone()], entries.clone()).select(&only(&["a.ts"]), &[]).expect("it exists");
     let mut router = Router::new(Lineage::from_snapshot(vec![ts]), &selected, None);
     assert!(matches!(router.route(&operations(entries)[0]), Ok(Some(Step::Write(_)))));
 }
 
 #[test]
 fn w6_names_that_look_alike_as_paths_are_different_collections() {
-    let outcome = Run::all(
-        vec![spec("a.x//y", Some(1)), spec("a.x/y", Some(2))],
-        [insert("a.x//y", 1, doc! { "_id": 1 })],
-    );
+    let outcome = Run::all(vec![spec("a.x//y", Some(1)), spec("a.x/y", Some(2))], [insert("a.x//y", 1, doc! { "_id": 1 })]);
     assert_eq!((survivor(&outcome, "a.x//y").writes, survivor(&outcome, "a.x/y").writes), (1, 0));
 }
 
 #[test]
 fn w7_a_transaction_is_sent_whole() {
     let inner: Vec<_> = (1..=3).map(|id| insert("a.b", 1, doc! { "_id": id })).collect();
-    let fields = merged([
-        session(1, 1),
-        doc! { "op": "c", "ns": "admin.$cmd", "o": { "applyOps": inner } },
-        previous(None),
-    ]);
+    let fields = merged([session(1, 1), doc! { "op": "c", "ns": "admin.$cmd", "o": { "applyOps": inner } }, previous(None)]);
     let selected = Run::all(vec![spec("a.b", Some(1))], []).select(&only(&[]), &[]).expect("all");
     let mut router = Router::new(Lineage::from_snapshot(vec![spec("a.b", Some(1))]), &selected, None);
     let mut batcher = Batcher::new(4, usize::MAX);
@@ -152,19 +122,9 @@ fn w8_a_collection_the_snapshot_lacks_is_reported_and_not_skipped_silently() {
 
 #[test]
 fn w10_no_decision_leaks_from_one_command_to_the_next_on_the_same_database() {
-    let buckets = command(
-        "a",
-        1,
-        doc! { "create": "system.buckets.ts", "timeseries": { "timeField": "t" }, "clusteredIndex": true },
-    );
-    let outcome = Run::all(
-        vec![],
-        [buckets, create("a", 2, "b"), command("a", 1, doc! { "drop": "system.buckets.ts" })],
-    );
-    assert_eq!(
-        (names(&outcome), survivor(&outcome, "a.b").uuid),
-        (vec!["a.b".to_owned()], Some(uuid(2)))
-    );
+    let buckets = command("a", 1, doc! { "create": "system.buckets.ts", "timeseries": { "timeField": "t" }, "clusteredIndex": true });
+    let outcome = Run::all(vec![], [buckets, create("a", 2, "b"), command("a", 1, doc! { "drop": "system.buckets.ts" })]);
+    assert_eq!((names(&outcome), survivor(&outcome, "a.b").uuid), (vec!["a.b".to_owned()], Some(uuid(2))));
 }
 
 #[test]
@@ -183,18 +143,12 @@ fn w11_an_entry_over_sixteen_mebibytes_is_read() {
 #[test]
 fn w12_stored_javascript_is_an_ordinary_collection() {
     let outcome = Run::all(vec![], [create("a", 1, "system.js"), insert("a.system.js", 1, doc! { "_id": "f" })]);
-    assert_eq!(
-        (names(&outcome), survivor(&outcome, "a.system.js").writes),
-        (vec!["a.system.js".to_owned()], 1)
-    );
+    assert_eq!((names(&outcome), survivor(&outcome, "a.system.js").writes), (vec!["a.system.js".to_owned()], 1));
 }
 
 #[test]
 fn w12_a_collection_renamed_since_the_backup_is_one_collection() {
-    let outcome = Run::all(
-        vec![spec("a.b", Some(1))],
-        [rename(1, "a.b", "a.c", None), insert("a.c", 1, doc! { "_id": 1 })],
-    );
+    let outcome = Run::all(vec![spec("a.b", Some(1))], [rename(1, "a.b", "a.c", None), insert("a.c", 1, doc! { "_id": 1 })]);
     assert_eq!((names(&outcome), survivor(&outcome, "a.c").writes), (vec!["a.c".to_owned()], 1));
 }
 
@@ -207,11 +161,7 @@ fn w13_a_coll_mod_of_an_index_that_is_dropped_later_is_no_error() {
 
 #[test]
 fn w13_known_commands_that_change_nothing_do_not_stop_a_restore() {
-    for o in [
-        doc! { "dbCheck": "a.b" },
-        doc! { "createDatabaseMetadata": "a" },
-        doc! { "abortIndexBuild": "b" },
-    ] {
+    for o in [doc! { "dbCheck": "a.b" }, doc! { "createDatabaseMetadata": "a" }, doc! { "abortIndexBuild": "b" }] {
         Run::new(vec![]).push(command("a", 1, o));
     }
 }
@@ -238,12 +188,6 @@ fn fact7_the_entry_two_slices_share_is_applied_once() {
 #[test]
 fn a_transaction_whose_prepare_is_missing_is_never_ignored() {
     let mut transactions = Transactions::new();
-    let commit = merged([
-        session(1, 1),
-        doc! { "op": "c", "ns": "admin.$cmd", "o": { "commitTransaction": 1 } },
-    ]);
-    assert!(matches!(
-        transactions.push(&entry(1, commit)),
-        Err(OplogError::IncompleteTransaction { .. })
-    ));
+    let commit = merged([session(1, 1), doc! { "op": "c", "ns": "admin.$cmd", "o": { "commitTransaction": 1 } }]);
+    assert!(matches!(transactions.push(&entry(1, commit)), Err(OplogError::IncompleteTransaction { .. })));
 }

@@ -45,10 +45,7 @@ fn recording(version: &str) -> Recording {
             specs: collections.iter().filter_map(Bson::as_document).map(spec).collect(),
         }
     });
-    Recording {
-        listings: listings.collect(),
-        entries: documents(&format!("{version}.oplog.bson")),
-    }
+    Recording { listings: listings.collect(), entries: documents(&format!("{version}.oplog.bson")) }
 }
 
 fn spec(listed: &Document) -> CollectionSpec {
@@ -61,9 +58,7 @@ fn spec(listed: &Document) -> CollectionSpec {
         Some(Bson::Binary(binary)) => binary.bytes.as_slice().try_into().ok(),
         _ => None,
     };
-    let indexes = listed
-        .get_array("indexes")
-        .map(|indexes| indexes.iter().filter_map(Bson::as_document).cloned().collect());
+    let indexes = listed.get_array("indexes").map(|indexes| indexes.iter().filter_map(Bson::as_document).cloned().collect());
     CollectionSpec {
         namespace: namespace(listed.get_str("ns").expect("its name")),
         kind,
@@ -133,13 +128,7 @@ fn expected(listing: &Listing) -> Vec<String> {
         .iter()
         .flat_map(|spec| {
             let options = (spec.kind != CollectionKind::Collection).then_some(&spec.options);
-            lines(
-                spec.kind,
-                &spec.namespace.to_string(),
-                spec.uuid.or(spec.buckets_uuid),
-                &spec.indexes,
-                options,
-            )
+            lines(spec.kind, &spec.namespace.to_string(), spec.uuid.or(spec.buckets_uuid), &spec.indexes, options)
         })
         .collect();
     all.sort();
@@ -149,18 +138,10 @@ fn expected(listing: &Listing) -> Vec<String> {
 fn actual(outcome: &Outcome) -> Vec<String> {
     let collections = outcome.collections.iter().flat_map(|survivor| {
         let options = (survivor.kind == CollectionKind::TimeSeries).then_some(&survivor.options);
-        lines(
-            survivor.kind,
-            &survivor.namespace.to_string(),
-            survivor.uuid,
-            &survivor.indexes,
-            options,
-        )
+        lines(survivor.kind, &survivor.namespace.to_string(), survivor.uuid, &survivor.indexes, options)
     });
-    let views = outcome
-        .views
-        .iter()
-        .flat_map(|view| lines(CollectionKind::View, &view.namespace.to_string(), None, &[], Some(&view.options)));
+    let views =
+        outcome.views.iter().flat_map(|view| lines(CollectionKind::View, &view.namespace.to_string(), None, &[], Some(&view.options)));
     let mut all: Vec<_> = collections.chain(views).collect();
     all.sort();
     all
@@ -168,16 +149,7 @@ fn actual(outcome: &Outcome) -> Vec<String> {
 
 /// What `collMod` changes after creation: not compared between time series, because the commands are run on the target.
 fn without_ttl(lines: Vec<String>) -> Vec<String> {
-    lines
-        .into_iter()
-        .map(|line| {
-            if line.contains("TimeSeries") || !line.contains(" options ") {
-                line
-            } else {
-                strip(&line)
-            }
-        })
-        .collect()
+    lines.into_iter().map(|line| if line.contains("TimeSeries") || !line.contains(" options ") { line } else { strip(&line) }).collect()
 }
 
 fn strip(line: &str) -> String {
@@ -195,10 +167,7 @@ fn strip(line: &str) -> String {
 fn assert_same(context: &str, expected: &[String], actual: &[String]) {
     let missing: Vec<_> = expected.iter().filter(|line| !actual.contains(line)).collect();
     let extra: Vec<_> = actual.iter().filter(|line| !expected.contains(line)).collect();
-    assert!(
-        missing.is_empty() && extra.is_empty(),
-        "{context}\nmissing: {missing:#?}\nextra: {extra:#?}"
-    );
+    assert!(missing.is_empty() && extra.is_empty(), "{context}\nmissing: {missing:#?}\nextra: {extra:#?}");
 }
 
 #[test]
@@ -208,17 +177,8 @@ fn every_step_of_a_real_server_is_followed_from_an_empty_start() {
         let begin = recording.listings[0].at;
         for listing in &recording.listings {
             let outcome = outcome(recording.listings[0].specs.clone(), &operations(&recording, begin, listing.at));
-            assert_same(
-                &format!("{version} after {}", listing.mark),
-                &without_ttl(expected(listing)),
-                &without_ttl(actual(&outcome)),
-            );
-            assert!(
-                outcome.strangers.is_empty(),
-                "{version} after {}: {:?}",
-                listing.mark,
-                outcome.strangers
-            );
+            assert_same(&format!("{version} after {}", listing.mark), &without_ttl(expected(listing)), &without_ttl(actual(&outcome)));
+            assert!(outcome.strangers.is_empty(), "{version} after {}: {:?}", listing.mark, outcome.strangers);
         }
     }
 }
@@ -232,13 +192,7 @@ fn a_snapshot_ahead_of_its_oplog_comes_to_the_same_end() {
         // All pairs pass; a part of them, another for each version, is enough to keep the tests quick.
         for begin in recording.listings.iter().skip(offset).step_by(9) {
             let operations = operations(&recording, begin.at, last.at);
-            for snapshot in recording
-                .listings
-                .iter()
-                .skip(offset)
-                .step_by(2)
-                .filter(|snapshot| snapshot.at >= begin.at)
-            {
+            for snapshot in recording.listings.iter().skip(offset).step_by(2).filter(|snapshot| snapshot.at >= begin.at) {
                 let outcome = outcome(snapshot.specs.clone(), &operations);
                 let context = format!("{version}: oplog from {}, snapshot of {}", begin.mark, snapshot.mark);
                 assert_same(&context, &expected, &without_ttl(actual(&outcome)));
@@ -257,13 +211,7 @@ fn a_snapshot_without_uuids_comes_to_the_same_end() {
         let without_uuid = |lines: Vec<String>| -> Vec<String> {
             lines
                 .into_iter()
-                .map(|line| {
-                    if line.contains(" index ") {
-                        line
-                    } else {
-                        line.trim_end_matches(|c: char| c.is_ascii_hexdigit()).to_owned()
-                    }
-                })
+                .map(|line| if line.contains(" index ") { line } else { line.trim_end_matches(|c: char| c.is_ascii_hexdigit()).to_owned() })
                 .collect()
         };
         let expected = without_uuid(without_ttl(expected(last)));
@@ -273,11 +221,7 @@ fn a_snapshot_without_uuids_comes_to_the_same_end() {
                 (spec.uuid, spec.buckets_uuid) = (None, None);
             }
             let outcome = outcome(specs, &operations(&recording, snapshot.at, last.at));
-            assert_same(
-                &format!("{version} from {}", snapshot.mark),
-                &expected,
-                &without_uuid(without_ttl(actual(&outcome))),
-            );
+            assert_same(&format!("{version} from {}", snapshot.mark), &expected, &without_uuid(without_ttl(actual(&outcome))));
         }
     }
 }
@@ -290,11 +234,6 @@ fn two_runs_give_the_same_ids() {
         let operations = operations(&recording, snapshot.at, last);
         let mut reversed = snapshot.specs.clone();
         reversed.reverse();
-        assert_eq!(
-            outcome(snapshot.specs.clone(), &operations),
-            outcome(reversed, &operations),
-            "{}",
-            snapshot.mark
-        );
+        assert_eq!(outcome(snapshot.specs.clone(), &operations), outcome(reversed, &operations), "{}", snapshot.mark);
     }
 }

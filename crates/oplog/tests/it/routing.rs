@@ -9,16 +9,10 @@ use crate::support::*;
 fn steps(specs: Vec<CollectionSpec>, entries: Vec<Document>, selection: &[&str], renamed: &[&str]) -> Vec<Step> {
     let outcome = Run::all(specs.clone(), entries.clone());
     let selected = outcome.select(&only(selection), &renames(renamed)).expect("names that exist");
-    let principals = Principals {
-        users: namespace("scratch.users"),
-        roles: namespace("scratch.roles"),
-    };
+    let principals = Principals { users: namespace("scratch.users"), roles: namespace("scratch.roles") };
     let mut router = Router::new(Lineage::from_snapshot(specs), &selected, Some(principals));
     let operations = operations(entries);
-    operations
-        .iter()
-        .filter_map(|operation| router.route(operation).expect("an operation that was surveyed"))
-        .collect()
+    operations.iter().filter_map(|operation| router.route(operation).expect("an operation that was surveyed")).collect()
 }
 
 fn write(document: Document) -> Step {
@@ -26,10 +20,7 @@ fn write(document: Document) -> Step {
 }
 
 fn run(database: &str, command: Document) -> Step {
-    Step::Command {
-        database: database.to_owned(),
-        command,
-    }
+    Step::Command { database: database.to_owned(), command }
 }
 
 #[test]
@@ -37,10 +28,7 @@ fn writes_go_to_the_final_name_without_a_uuid() {
     let entries = vec![
         insert("a.b", 1, doc! { "_id": 1 }),
         rename(1, "a.b", "a.c", None),
-        merged([
-            update("a.c", 1, 1, doc! { "$v": 2, "diff": { "u": { "x": 1 } } }),
-            doc! { "b": false },
-        ]),
+        merged([update("a.c", 1, 1, doc! { "$v": 2, "diff": { "u": { "x": 1 } } }), doc! { "b": false }]),
         merged([delete("a.c", 1, 1), doc! { "b": true }]),
     ];
     let expected = [
@@ -55,10 +43,7 @@ fn writes_go_to_the_final_name_without_a_uuid() {
 fn only_what_is_selected_is_sent_under_its_new_name() {
     let entries = vec![insert("a.b", 1, doc! { "_id": 1 }), insert("a.c", 2, doc! { "_id": 2 })];
     let specs = vec![spec("a.b", Some(1)), spec("a.c", Some(2))];
-    assert_eq!(
-        steps(specs, entries, &["a.c"], &["a.c=z.y"]),
-        [write(doc! { "op": "i", "ns": "z.y", "o": { "_id": 2 } })]
-    );
+    assert_eq!(steps(specs, entries, &["a.c"], &["a.c=z.y"]), [write(doc! { "op": "i", "ns": "z.y", "o": { "_id": 2 } })]);
 }
 
 #[test]
@@ -69,10 +54,7 @@ fn what_is_dropped_later_is_not_sent_at_all() {
         create("a", 2, "b"),
         insert("a.b", 2, doc! { "_id": 2 }),
     ];
-    assert_eq!(
-        steps(vec![spec("a.b", Some(1))], entries, &[], &[]),
-        [write(doc! { "op": "i", "ns": "a.b", "o": { "_id": 2 } })]
-    );
+    assert_eq!(steps(vec![spec("a.b", Some(1))], entries, &[], &[]), [write(doc! { "op": "i", "ns": "a.b", "o": { "_id": 2 } })]);
 }
 
 #[test]
@@ -87,11 +69,7 @@ fn writes_of_a_time_series_go_to_the_buckets_and_commands_to_the_logical_name() 
     let entries = vec![
         insert("a.system.buckets.ts", 1, doc! { "_id": 1 }),
         command("a", 1, doc! { "collMod": "system.buckets.ts", "expireAfterSeconds": 5_i64 }),
-        command(
-            "a",
-            1,
-            doc! { "collMod": "system.buckets.ts", "timeseries": { "granularity": "minutes" } },
-        ),
+        command("a", 1, doc! { "collMod": "system.buckets.ts", "timeseries": { "granularity": "minutes" } }),
     ];
     let expected = [
         write(doc! { "op": "i", "ns": "z.system.buckets.new", "o": { "_id": 1 } }),
@@ -103,11 +81,7 @@ fn writes_of_a_time_series_go_to_the_buckets_and_commands_to_the_logical_name() 
 #[test]
 fn commands_that_change_data_or_options_are_repeated_without_their_index_part() {
     let entries = vec![
-        command(
-            "a",
-            1,
-            doc! { "collMod": "b", "index": { "name": "x", "hidden": true }, "validationLevel": "off" },
-        ),
+        command("a", 1, doc! { "collMod": "b", "index": { "name": "x", "hidden": true }, "validationLevel": "off" }),
         command("a", 1, doc! { "collMod": "b", "index": { "name": "x", "hidden": false } }),
         command("a", 1, doc! { "collMod": "b", "noPadding": true }),
         command("a", 1, doc! { "emptycapped": "b" }),
@@ -140,11 +114,7 @@ fn users_and_roles_go_to_their_scratch_collections() {
     let entries = vec![
         insert("admin.system.users", 8, doc! { "_id": "admin.bob" }),
         doc! { "op": "d", "ns": "admin.system.roles", "ui": uuid_bson(9), "o": { "_id": "admin.r" } },
-        command(
-            "admin",
-            8,
-            doc! { "createIndexes": "system.users", "v": 2, "key": { "user": 1 }, "name": "u" },
-        ),
+        command("admin", 8, doc! { "createIndexes": "system.users", "v": 2, "key": { "user": 1 }, "name": "u" }),
         command("admin", 8, doc! { "drop": "system.users" }),
     ];
     let expected = [
@@ -161,20 +131,14 @@ fn users_and_roles_go_to_their_scratch_collections() {
 
 #[test]
 fn inserts_a_capped_collection_shows_already_are_left_out_and_later_ones_sent() {
-    let capped = CollectionSpec {
-        capped_last_id: Some(RawBson::Int32(2)),
-        ..spec("a.b", Some(1))
-    };
+    let capped = CollectionSpec { capped_last_id: Some(RawBson::Int32(2)), ..spec("a.b", Some(1)) };
     let entries = vec![
         insert("a.b", 1, doc! { "_id": 1 }),
         command("a", 1, doc! { "emptycapped": "b" }),
         insert("a.b", 1, doc! { "_id": 2 }),
         insert("a.b", 1, doc! { "_id": 3 }),
     ];
-    assert_eq!(
-        steps(vec![capped], entries, &[], &[]),
-        [write(doc! { "op": "i", "ns": "a.b", "o": { "_id": 3 } })]
-    );
+    assert_eq!(steps(vec![capped], entries, &[], &[]), [write(doc! { "op": "i", "ns": "a.b", "o": { "_id": 3 } })]);
 }
 
 #[test]
@@ -199,18 +163,12 @@ fn the_bytes_of_documents_are_not_touched() {
     let outcome = Run::all(vec![spec("a.b", Some(1))], []);
     let selected = outcome.select(&only(&[]), &[]).expect("everything");
     let mut router = Router::new(Lineage::from_snapshot(vec![spec("a.b", Some(1))]), &selected, None);
-    let Ok(Some(Step::Write(step))) = router.route(&operations[0]) else {
-        panic!("a write")
-    };
+    let Ok(Some(Step::Write(step))) = router.route(&operations[0]) else { panic!("a write") };
     assert_eq!(step.get_document("o").expect("the document").as_bytes(), o.as_bytes());
 }
 
 #[test]
 fn a_batch_says_what_it_is() {
-    let batch = Batch::Command {
-        database: "a".into(),
-        command: doc! { "x": 1 },
-        time: time(1),
-    };
+    let batch = Batch::Command { database: "a".into(), command: doc! { "x": 1 }, time: time(1) };
     assert!(format!("{batch:?}").contains("Command"));
 }

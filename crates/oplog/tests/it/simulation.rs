@@ -63,11 +63,7 @@ impl Server {
         if what % 16 == 0 || self.state.is_empty() {
             if self.state.values().all(|collection| collection.name != name) && self.uuids < 250 {
                 self.uuids += 1;
-                let collection = Collection {
-                    name: name.clone(),
-                    indexes: ["_id_".to_owned()].into(),
-                    ..Collection::default()
-                };
+                let collection = Collection { name: name.clone(), indexes: ["_id_".to_owned()].into(), ..Collection::default() };
                 self.state.insert(self.uuids, collection);
                 self.log(create("a", self.uuids, &name[2..]));
             }
@@ -83,11 +79,7 @@ impl Server {
             }
             2..=4 => {
                 if !self.no_renames && name != own_name {
-                    let target = self
-                        .state
-                        .iter()
-                        .find(|(_, collection)| collection.name == name)
-                        .map(|(uuid, _)| *uuid);
+                    let target = self.state.iter().find(|(_, collection)| collection.name == name).map(|(uuid, _)| *uuid);
                     if let Some(target) = target {
                         self.state.remove(&target);
                     }
@@ -98,11 +90,7 @@ impl Server {
             5 => {
                 let index_name = format!("i{}", arg % 3);
                 if self.state.get_mut(&uuid).expect("it lives").indexes.insert(index_name.clone()) {
-                    self.log(command(
-                        "a",
-                        uuid,
-                        doc! { "createIndexes": short, "v": 2, "key": { &index_name: 1 }, "name": index_name },
-                    ));
+                    self.log(command("a", uuid, doc! { "createIndexes": short, "v": 2, "key": { &index_name: 1 }, "name": index_name }));
                 }
             }
             6 => {
@@ -139,11 +127,7 @@ fn restore(specs: Vec<CollectionSpec>, mut read: HashMap<String, Documents>, ent
     let mut target: Restored = selected
         .iter()
         .map(|selected| {
-            let documents = selected
-                .survivor
-                .source
-                .as_ref()
-                .and_then(|source| read.remove(&source.to_string()));
+            let documents = selected.survivor.source.as_ref().and_then(|source| read.remove(&source.to_string()));
             let indexes = index_names(&selected.survivor).into_iter().collect();
             (selected.target.to_string(), (documents.unwrap_or_default(), indexes))
         })
@@ -155,9 +139,7 @@ fn restore(specs: Vec<CollectionSpec>, mut read: HashMap<String, Documents>, ent
         };
         let o = step.get_document("o").expect("documents");
         let id = o.get_i32("_id").expect("a number");
-        let (documents, _) = target
-            .get_mut(step.get_str("ns").expect("a name"))
-            .expect("a collection that was created");
+        let (documents, _) = target.get_mut(step.get_str("ns").expect("a name")).expect("a collection that was created");
         // As the server applies the oplog: inserts and replacements put the document, deletes of what is not there do nothing.
         match step.get_str("op").expect("a letter") {
             "d" => documents.remove(&id),

@@ -12,10 +12,7 @@ pub fn uuid(byte: u8) -> [u8; 16] {
 }
 
 pub fn uuid_bson(byte: u8) -> Bson {
-    Bson::Binary(Binary {
-        subtype: BinarySubtype::Uuid,
-        bytes: uuid(byte).to_vec(),
-    })
+    Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes: uuid(byte).to_vec() })
 }
 
 pub fn namespace(text: &str) -> Namespace {
@@ -56,11 +53,7 @@ pub fn command(database: &str, ui: u8, o: Document) -> Document {
 }
 
 pub fn create(database: &str, ui: u8, name: &str) -> Document {
-    command(
-        database,
-        ui,
-        doc! { "create": name, "idIndex": { "v": 2, "key": { "_id": 1 }, "name": "_id_" } },
-    )
+    command(database, ui, doc! { "create": name, "idIndex": { "v": 2, "key": { "_id": 1 }, "name": "_id_" } })
 }
 
 pub fn rename(ui: u8, from: &str, to: &str, drop_target: Option<u8>) -> Document {
@@ -116,11 +109,7 @@ pub struct Run {
 
 impl Run {
     pub fn new(specs: Vec<CollectionSpec>) -> Self {
-        Self {
-            transactions: Transactions::new(),
-            lineage: Lineage::from_snapshot(specs),
-            next: 1,
-        }
+        Self { transactions: Transactions::new(), lineage: Lineage::from_snapshot(specs), next: 1 }
     }
 
     pub fn try_push(&mut self, fields: Document) -> Result<Vec<Resolved>, OplogError> {
@@ -165,25 +154,15 @@ pub fn names(outcome: &Outcome) -> Vec<String> {
 }
 
 pub fn survivor<'a>(outcome: &'a Outcome, name: &str) -> &'a Survivor {
-    outcome
-        .collections
-        .iter()
-        .find(|survivor| survivor.namespace == namespace(name))
-        .expect("a collection that exists")
+    outcome.collections.iter().find(|survivor| survivor.namespace == namespace(name)).expect("a collection that exists")
 }
 
 pub fn index_names(survivor: &Survivor) -> Vec<String> {
-    survivor
-        .indexes
-        .iter()
-        .filter_map(|index| index.get_str("name").ok().map(str::to_owned))
-        .collect()
+    survivor.indexes.iter().filter_map(|index| index.get_str("name").ok().map(str::to_owned)).collect()
 }
 
 pub fn only(patterns: &[&str]) -> NamespaceSelection {
-    let patterns = patterns
-        .iter()
-        .map(|text| text.parse::<NamespacePattern>().expect("a pattern of the test"));
+    let patterns = patterns.iter().map(|text| text.parse::<NamespacePattern>().expect("a pattern of the test"));
     NamespaceSelection::from_patterns(patterns.collect())
 }
 

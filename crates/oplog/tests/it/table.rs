@@ -29,10 +29,7 @@ fn every_kind_of_entry_has_its_row() {
         ("cd", "refuse"),
         ("km", "refuse"),
     ];
-    assert_eq!(
-        ENTRIES.iter().map(|rule| (rule.name, word(rule.verdict))).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(ENTRIES.iter().map(|rule| (rule.name, word(rule.verdict))).collect::<Vec<_>>(), expected);
     for unknown in ["", "db", "I", "zz"] {
         assert_eq!(word(entry_rule(unknown)), "refuse", "{unknown:?}");
     }
@@ -70,10 +67,7 @@ fn every_command_has_its_row() {
         ("commitTransaction", "refuse"),
         ("abortTransaction", "refuse"),
     ];
-    assert_eq!(
-        COMMANDS.iter().map(|rule| (rule.name, word(rule.verdict))).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(COMMANDS.iter().map(|rule| (rule.name, word(rule.verdict))).collect::<Vec<_>>(), expected);
     for unknown in ["", "somethingNew", "Create", "cloneCollection"] {
         assert_eq!(word(command_rule(unknown)), "refuse", "{unknown:?}");
     }
@@ -103,10 +97,7 @@ fn every_argument_of_coll_mod_has_its_row() {
         ("viewOn", "refuse"),
         ("pipeline", "refuse"),
     ];
-    assert_eq!(
-        COLL_MOD.iter().map(|rule| (rule.name, word(rule.verdict))).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(COLL_MOD.iter().map(|rule| (rule.name, word(rule.verdict))).collect::<Vec<_>>(), expected);
     assert_eq!(word(coll_mod_rule("somethingNew")), "refuse");
     assert_eq!(word(coll_mod_rule("$db")), "skip");
 }
@@ -181,79 +172,39 @@ fn commands_are_parsed_in_all_their_forms() {
         (doc! { "drop": "c" }, Ddl::Drop),
         (doc! { "dropDatabase": 1 }, Ddl::DropDatabase),
         (doc! { "emptycapped": "c" }, Ddl::EmptyCapped),
-        (
-            doc! { "convertToCapped": "c", "size": 4096 },
-            Ddl::ConvertToCapped { size: 4096.into() },
-        ),
+        (doc! { "convertToCapped": "c", "size": 4096 }, Ddl::ConvertToCapped { size: 4096.into() }),
         (
             doc! { "create": "c", "idIndex": { "v": 2, "key": { "_id": 1 }, "name": "_id_", "ns": "a.c" }, "capped": true, "autoIndexId": true },
-            Ddl::Create {
-                options: doc! { "capped": true },
-                id_index: Some(id_index()),
-            },
+            Ddl::Create { options: doc! { "capped": true }, id_index: Some(id_index()) },
         ),
-        (
-            doc! { "createIndexes": "c", "v": 2, "key": { "x": 1 }, "name": "x_1", "ns": "a.c" },
-            Ddl::CreateIndexes(vec![x()]),
-        ),
-        (
-            doc! { "createIndexes": "c", "indexes": [x()], "commitQuorum": 1, "$db": "a" },
-            Ddl::CreateIndexes(vec![x()]),
-        ),
-        (
-            doc! { "commitIndexBuild": "c", "indexBuildUUID": uuid_bson(9), "indexes": [x()] },
-            Ddl::CommitIndexBuild(vec![x()]),
-        ),
-        (
-            doc! { "dropIndexes": "c", "index": "x_1" },
-            Ddl::DropIndexes(DropIndexes::Names(vec!["x_1".into()])),
-        ),
+        (doc! { "createIndexes": "c", "v": 2, "key": { "x": 1 }, "name": "x_1", "ns": "a.c" }, Ddl::CreateIndexes(vec![x()])),
+        (doc! { "createIndexes": "c", "indexes": [x()], "commitQuorum": 1, "$db": "a" }, Ddl::CreateIndexes(vec![x()])),
+        (doc! { "commitIndexBuild": "c", "indexBuildUUID": uuid_bson(9), "indexes": [x()] }, Ddl::CommitIndexBuild(vec![x()])),
+        (doc! { "dropIndexes": "c", "index": "x_1" }, Ddl::DropIndexes(DropIndexes::Names(vec!["x_1".into()]))),
         (doc! { "deleteIndexes": "c", "index": "*" }, Ddl::DropIndexes(DropIndexes::All)),
-        (
-            doc! { "dropIndex": "c", "index": { "x": 1 } },
-            Ddl::DropIndexes(DropIndexes::Key(doc! { "x": 1 })),
-        ),
-        (
-            doc! { "deleteIndex": "c", "index": ["x_1", "y_1"] },
-            Ddl::DropIndexes(DropIndexes::Names(vec!["x_1".into(), "y_1".into()])),
-        ),
+        (doc! { "dropIndex": "c", "index": { "x": 1 } }, Ddl::DropIndexes(DropIndexes::Key(doc! { "x": 1 }))),
+        (doc! { "deleteIndex": "c", "index": ["x_1", "y_1"] }, Ddl::DropIndexes(DropIndexes::Names(vec!["x_1".into(), "y_1".into()]))),
         (
             doc! { "collMod": "c", "validator": { "a": 1 }, "usePowerOf2Sizes": true, "writeConcern": { "w": 1 } },
             Ddl::CollMod(doc! { "validator": { "a": 1 } }),
         ),
         (
             doc! { "renameCollection": "a.c", "to": "a.d", "stayTemp": true },
-            Ddl::Rename {
-                to: namespace("a.d"),
-                drop_target: DropTarget::Nothing,
-                stay_temp: true,
-            },
+            Ddl::Rename { to: namespace("a.d"), drop_target: DropTarget::Nothing, stay_temp: true },
         ),
         (
             doc! { "renameCollection": "a.c", "to": "a.d", "dropTarget": true },
-            Ddl::Rename {
-                to: namespace("a.d"),
-                drop_target: DropTarget::Namesake,
-                stay_temp: false,
-            },
+            Ddl::Rename { to: namespace("a.d"), drop_target: DropTarget::Namesake, stay_temp: false },
         ),
         (
             doc! { "renameCollection": "a.c", "to": "a.d", "dropTarget": uuid_bson(3) },
-            Ddl::Rename {
-                to: namespace("a.d"),
-                drop_target: DropTarget::Collection(uuid(3)),
-                stay_temp: false,
-            },
+            Ddl::Rename { to: namespace("a.d"), drop_target: DropTarget::Collection(uuid(3)), stay_temp: false },
         ),
     ];
     for (o, expected) in cases {
         assert_eq!(means(o.clone()), Meaning::Ddl(expected), "{o}");
     }
-    for o in [
-        doc! { "startIndexBuild": "c", "indexes": [] },
-        doc! { "abortIndexBuild": "c" },
-        doc! { "dbCheck": "a.c" },
-    ] {
+    for o in [doc! { "startIndexBuild": "c", "indexes": [] }, doc! { "abortIndexBuild": "c" }, doc! { "dbCheck": "a.c" }] {
         assert!(matches!(means(o.clone()), Meaning::Skip(_)), "{o}");
     }
 }
@@ -305,12 +256,7 @@ fn internal_names_are_skipped_whatever_the_command() {
 
 #[test]
 fn renames_across_the_border_of_internal_names_are_refused() {
-    for (from, to) in [
-        ("admin.pbmX", "admin.mine"),
-        ("a.b", "a.system.views"),
-        ("admin.system.users", "admin.u"),
-        ("a.b", "admin.pbmX"),
-    ] {
+    for (from, to) in [("admin.pbmX", "admin.mine"), ("a.b", "a.system.views"), ("admin.system.users", "admin.u"), ("a.b", "admin.pbmX")] {
         let result = meaning(&operation(rename(1, from, to, None)));
         assert!(matches!(result, Err(OplogError::Refused { .. })), "{from} {to}: {result:?}");
     }
@@ -319,11 +265,7 @@ fn renames_across_the_border_of_internal_names_are_refused() {
 #[test]
 fn unknown_kinds_are_refused_inside_transactions_too() {
     let inner = doc! { "op": "c", "ns": "admin.$cmd", "o": { "applyOps": [{ "op": "xi", "ns": "a.b", "o": {} }] } };
-    for fields in [
-        inner,
-        doc! { "op": "xi", "ns": "a.b", "o": {} },
-        doc! { "op": "zz", "ns": "a.b", "o": {} },
-    ] {
+    for fields in [inner, doc! { "op": "xi", "ns": "a.b", "o": {} }, doc! { "op": "zz", "ns": "a.b", "o": {} }] {
         let result = Transactions::new().push(&entry(1, fields));
         assert!(matches!(result, Err(OplogError::Refused { .. })), "{result:?}");
     }

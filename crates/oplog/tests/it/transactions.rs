@@ -21,10 +21,7 @@ fn txn(number: i64, before: Option<u32>, fields: Document) -> Document {
 }
 
 fn ids(operations: &[Operation]) -> Vec<i32> {
-    operations
-        .iter()
-        .map(|operation| operation.o.get_i32("_id").expect("a number"))
-        .collect()
+    operations.iter().map(|operation| operation.o.get_i32("_id").expect("a number")).collect()
 }
 
 fn push(transactions: &mut Transactions, ordinal: u32, fields: Document) -> Vec<Operation> {
@@ -37,14 +34,8 @@ fn ins(id: i32) -> Document {
 
 #[test]
 fn a_plain_entry_is_one_operation_with_its_bytes_unchanged() {
-    let operation = operation(merged([
-        update("a.b", 1, 5, doc! { "$v": 2, "diff": { "u": { "x": 1 } } }),
-        doc! { "b": true },
-    ]));
-    assert_eq!(
-        (operation.kind, operation.time, operation.ui),
-        (Kind::Update, time(1), Some(uuid(1)))
-    );
+    let operation = operation(merged([update("a.b", 1, 5, doc! { "$v": 2, "diff": { "u": { "x": 1 } } }), doc! { "b": true }]));
+    assert_eq!((operation.kind, operation.time, operation.ui), (Kind::Update, time(1), Some(uuid(1))));
     assert_eq!(operation.o, raw(doc! { "$v": 2, "diff": { "u": { "x": 1 } } }));
     assert_eq!(operation.o2, Some(raw(doc! { "_id": 5 })));
     assert_eq!(operation.upsert, Some(true));
@@ -70,15 +61,8 @@ fn a_large_transaction_happens_at_its_last_entry() {
     assert_eq!(ids(&push(&mut transactions, 2, ins(100))), [100], "writes between are not held up");
     assert!(push(&mut transactions, 3, txn(1, Some(1), part(vec![ins(2)]))).is_empty());
     let unfinished = transactions.unfinished();
-    assert_eq!(
-        (unfinished[0].began, unfinished[0].operations, unfinished[0].prepared),
-        (time(1), 2, false)
-    );
-    let committed = push(
-        &mut transactions,
-        4,
-        txn(1, Some(3), with(ops(vec![ins(3)]), doc! { "count": 3_i64 })),
-    );
+    assert_eq!((unfinished[0].began, unfinished[0].operations, unfinished[0].prepared), (time(1), 2, false));
+    let committed = push(&mut transactions, 4, txn(1, Some(3), with(ops(vec![ins(3)]), doc! { "count": 3_i64 })));
     assert_eq!(ids(&committed), [1, 2, 3]);
     assert!(committed.iter().all(|operation| operation.time == time(4)));
     assert!(transactions.unfinished().is_empty());
@@ -98,11 +82,7 @@ fn a_prepared_transaction_waits_for_its_commit() {
 #[test]
 fn an_aborted_transaction_never_happens() {
     let mut transactions = Transactions::new();
-    push(
-        &mut transactions,
-        1,
-        txn(1, None, with(ops(vec![ins(1)]), doc! { "prepare": true })),
-    );
+    push(&mut transactions, 1, txn(1, None, with(ops(vec![ins(1)]), doc! { "prepare": true })));
     let abort = doc! { "op": "c", "ns": "admin.$cmd", "o": { "abortTransaction": 1 } };
     assert!(push(&mut transactions, 2, txn(1, Some(1), abort)).is_empty());
     assert!(transactions.unfinished().is_empty());
@@ -122,11 +102,7 @@ fn sessions_do_not_mix() {
 #[test]
 fn a_new_transaction_of_a_session_ends_the_one_that_never_came_to_an_end() {
     let mut transactions = Transactions::new();
-    push(
-        &mut transactions,
-        1,
-        txn(1, None, with(ops(vec![ins(1)]), doc! { "partialTxn": true })),
-    );
+    push(&mut transactions, 1, txn(1, None, with(ops(vec![ins(1)]), doc! { "partialTxn": true })));
     assert_eq!(ids(&push(&mut transactions, 2, txn(2, None, ops(vec![ins(2)])))), [2]);
     assert!(transactions.unfinished().is_empty());
 }
@@ -143,21 +119,14 @@ fn a_commit_whose_beginning_is_missing_is_an_error_and_not_a_silent_loss() {
         let mut transactions = Transactions::new();
         push(&mut transactions, 2, ins(1));
         let result = transactions.push(&entry(3, fields));
-        assert!(
-            matches!(result, Err(OplogError::IncompleteTransaction { .. })),
-            "{name}: {result:?}"
-        );
+        assert!(matches!(result, Err(OplogError::IncompleteTransaction { .. })), "{name}: {result:?}");
     }
 }
 
 #[test]
 fn a_missing_middle_is_noticed() {
     let mut transactions = Transactions::new();
-    push(
-        &mut transactions,
-        1,
-        txn(1, None, with(ops(vec![ins(1)]), doc! { "partialTxn": true })),
-    );
+    push(&mut transactions, 1, txn(1, None, with(ops(vec![ins(1)]), doc! { "partialTxn": true })));
     let result = transactions.push(&entry(3, txn(1, Some(2), ops(vec![ins(3)]))));
     assert!(matches!(result, Err(OplogError::IncompleteTransaction { .. })), "{result:?}");
 }
@@ -178,12 +147,7 @@ fn an_abort_of_something_unseen_is_nothing() {
 
 #[test]
 fn a_users_apply_ops_is_unfolded_however_deep() {
-    let nested = ops(vec![
-        ins(1),
-        ops(vec![ins(2), ops(vec![ins(3)])]),
-        doc! { "op": "n", "ns": "", "o": {} },
-        ins(4),
-    ]);
+    let nested = ops(vec![ins(1), ops(vec![ins(2), ops(vec![ins(3)])]), doc! { "op": "n", "ns": "", "o": {} }, ins(4)]);
     assert_eq!(ids(&operations([nested])), [1, 2, 3, 4]);
 }
 
@@ -202,10 +166,7 @@ fn grouped_inserts_of_a_session_are_no_transaction() {
     let grouped = merged([txn(3, Some(1), ops(vec![ins(1), ins(2)])), doc! { "multiOpType": 1 }]);
     assert_eq!(ids(&operations([grouped])), [1, 2]);
     let unknown = merged([txn(3, None, ops(vec![ins(1)])), doc! { "multiOpType": 2 }]);
-    assert!(matches!(
-        Transactions::new().push(&entry(1, unknown)),
-        Err(OplogError::Refused { .. })
-    ));
+    assert!(matches!(Transactions::new().push(&entry(1, unknown)), Err(OplogError::Refused { .. })));
 }
 
 #[test]
@@ -214,10 +175,7 @@ fn batched_writes_without_a_session_form_a_chain() {
     let part = |inner, before| merged([with(ops(inner), doc! { "partialTxn": true }), previous(before)]);
     assert!(push(&mut transactions, 1, part(vec![ins(1)], None)).is_empty());
     assert!(push(&mut transactions, 2, part(vec![ins(2)], Some(1))).is_empty());
-    assert_eq!(
-        ids(&push(&mut transactions, 3, merged([ops(vec![ins(3)]), previous(Some(2))]))),
-        [1, 2, 3]
-    );
+    assert_eq!(ids(&push(&mut transactions, 3, merged([ops(vec![ins(3)]), previous(Some(2))]))), [1, 2, 3]);
 }
 
 #[test]
@@ -226,10 +184,7 @@ fn the_shared_entry_of_two_slices_counts_once() {
     assert_eq!(push(&mut transactions, 1, ins(1)).len(), 1);
     assert_eq!(push(&mut transactions, 1, ins(1)).len(), 0);
     assert_eq!(push(&mut transactions, 2, ins(2)).len(), 1);
-    assert_eq!(
-        (transactions.duplicates(), transactions.entries(), transactions.last()),
-        (1, 2, Some(time(2)))
-    );
+    assert_eq!((transactions.duplicates(), transactions.entries(), transactions.last()), (1, 2, Some(time(2))));
 }
 
 #[test]
@@ -265,14 +220,8 @@ fn damaged_entries_are_errors_that_say_what_is_wrong() {
         ("empty", doc! { "op": "c", "ns": "a.$cmd", "o": {} }),
         ("applyOps", doc! { "op": "c", "ns": "a.$cmd", "o": { "applyOps": 1 } }),
         ("applyOps", doc! { "op": "c", "ns": "a.$cmd", "o": { "applyOps": [1] } }),
-        (
-            "commitTransaction",
-            doc! { "op": "c", "ns": "admin.$cmd", "o": { "commitTransaction": 1 } },
-        ),
-        (
-            "inside",
-            ops(vec![doc! { "op": "c", "ns": "admin.$cmd", "o": { "commitTransaction": 1 } }]),
-        ),
+        ("commitTransaction", doc! { "op": "c", "ns": "admin.$cmd", "o": { "commitTransaction": 1 } }),
+        ("inside", ops(vec![doc! { "op": "c", "ns": "admin.$cmd", "o": { "commitTransaction": 1 } }])),
     ];
     for (expected, fields) in cases {
         let error = Transactions::new().push(&entry(1, fields.clone())).expect_err("damaged");
@@ -280,10 +229,7 @@ fn damaged_entries_are_errors_that_say_what_is_wrong() {
         assert_eq!(error.time(), Some(time(1)));
     }
     for document in [doc! {}, doc! { "ts": 5 }, doc! { "op": "i", "ns": "a.b", "o": {} }] {
-        assert!(matches!(
-            Transactions::new().push(&raw(document)),
-            Err(OplogError::Malformed { time: None, .. })
-        ));
+        assert!(matches!(Transactions::new().push(&raw(document)), Err(OplogError::Malformed { time: None, .. })));
     }
 }
 

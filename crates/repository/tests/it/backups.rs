@@ -12,59 +12,30 @@ use crate::support::{
 
 fn odd_names() -> Vec<Namespace> {
     let long = "l".repeat(230);
-    [
-        "plain",
-        "a/b",
-        "a//b",
-        "a/../b",
-        "with space",
-        "dots.in.it",
-        "ünï😀",
-        "q\"uote\\",
-        "per%20cent",
-        "tab\there",
-        long.as_str(),
-        "foo.gz",
-    ]
-    .into_iter()
-    .map(|collection| Namespace::new("shop", collection))
-    .chain([Namespace::new("metadata", "json"), Namespace::new("meta", "pbm")])
-    .collect()
+    ["plain", "a/b", "a//b", "a/../b", "with space", "dots.in.it", "ünï😀", "q\"uote\\", "per%20cent", "tab\there", long.as_str(), "foo.gz"]
+        .into_iter()
+        .map(|collection| Namespace::new("shop", collection))
+        .chain([Namespace::new("metadata", "json"), Namespace::new("meta", "pbm")])
+        .collect()
 }
 
 #[tokio::test]
 async fn every_name_and_every_compression_comes_back_as_it_was() -> Checked {
     for compression in Compression::ALL {
         let repository = memory();
-        let collections: Vec<_> = odd_names()
-            .into_iter()
-            .zip(1..)
-            .map(|(namespace, count)| (namespace, documents(count * 31)))
-            .collect();
+        let collections: Vec<_> = odd_names().into_iter().zip(1..).map(|(namespace, count)| (namespace, documents(count * 31))).collect();
         let written = backup(&repository, "b", &collections, compression).await?;
         let found = repository.catalog().await?;
         assert_eq!(found.backups, std::slice::from_ref(&written), "{compression}");
         let contents = repository.snapshot(&written, &rs0()).await?;
         assert_eq!(contents.collections.len(), collections.len(), "{compression}");
         for (namespace, documents) in &collections {
-            let stored = contents
-                .collections
-                .iter()
-                .find(|stored| stored.namespace == *namespace)
-                .ok_or("a collection is missing")?;
+            let stored = contents.collections.iter().find(|stored| stored.namespace == *namespace).ok_or("a collection is missing")?;
             let object = stored.object.as_ref().ok_or("an object is missing")?;
             let summary = repository.verify_documents(stored).await?;
             assert_eq!(summary.documents, documents.len() as u64);
-            assert_eq!(
-                all(repository.read_documents(object)).await?,
-                *documents,
-                "{compression} {namespace}"
-            );
-            assert_eq!(
-                stored.indexes[1].get_bool("hidden").ok(),
-                Some(true),
-                "what PBM's metadata has no room for is kept"
-            );
+            assert_eq!(all(repository.read_documents(object)).await?, *documents, "{compression} {namespace}");
+            assert_eq!(stored.indexes[1].get_bool("hidden").ok(), Some(true), "what PBM's metadata has no room for is kept");
         }
     }
     Ok(())
@@ -98,9 +69,7 @@ async fn several_hands_append_to_one_object_and_nothing_is_lost() -> Checked {
     spool.write(&[entry(at(100, 1))]).await?;
     let range = oplogue_domain::OplogRange::new(at(100, 1), at(100, 1));
     let snapshot = writer.finish(vec![collection(&namespace, written)], spool, facts(range)).await?;
-    let backup = repository
-        .finish_backup(&backup_facts("b", Compression::Lz4), vec![snapshot])
-        .await?;
+    let backup = repository.finish_backup(&backup_facts("b", Compression::Lz4), vec![snapshot]).await?;
     let contents = repository.snapshot(&backup, &rs0()).await?;
     repository.verify_documents(&contents.collections[0]).await?;
     let object = contents.collections[0].object.clone().ok_or("an object is missing")?;
@@ -117,10 +86,7 @@ async fn an_empty_collection_has_no_object_and_keeps_its_indexes() -> Checked {
     let written = backup(&repository, "b", &[(namespace.clone(), Vec::new())], Compression::Zstd).await?;
     let contents = repository.snapshot(&written, &rs0()).await?;
     let stored = &contents.collections[0];
-    assert_eq!(
-        (stored.object.clone(), stored.bytes, stored.crc64, stored.documents),
-        (None, 0, 0, Some(0))
-    );
+    assert_eq!((stored.object.clone(), stored.bytes, stored.crc64, stored.documents), (None, 0, 0, Some(0)));
     assert_eq!(stored.indexes[0], id_index());
     repository.verify_documents(stored).await?;
     Ok(())
@@ -165,19 +131,10 @@ async fn what_is_given_up_before_its_end_leaves_no_object() -> Checked {
 #[tokio::test]
 async fn a_backup_without_its_last_document_is_not_listed_and_can_be_removed() -> Checked {
     let repository = memory();
-    backup(
-        &repository,
-        "b",
-        &[(Namespace::new("shop", "a//b"), documents(3))],
-        Compression::Zstd,
-    )
-    .await?;
+    backup(&repository, "b", &[(Namespace::new("shop", "a//b"), documents(3))], Compression::Zstd).await?;
     repository.storage().delete("b.pbm.json").await?;
     assert_eq!(repository.catalog().await?.backups, []);
-    assert!(matches!(
-        repository.refuse_taken_name(&name("b")).await,
-        Err(RepositoryError::NameTaken { .. })
-    ));
+    assert!(matches!(repository.refuse_taken_name(&name("b")).await, Err(RepositoryError::NameTaken { .. })));
     repository.discard_backup(&name("b")).await?;
     repository.refuse_taken_name(&name("b")).await?;
     repository.claim_name(&name("b"), "token").await?;
@@ -194,10 +151,7 @@ async fn a_name_is_taken_by_anything_that_lies_under_it() -> Checked {
         repository.refuse_taken_name(&name("b")).await?;
         repository.storage().put(object, Bytes::from_static(b"x")).await?;
         let error = repository.refuse_taken_name(&name("b")).await;
-        assert!(
-            matches!(&error, Err(RepositoryError::NameTaken { example, .. }) if example == object),
-            "{object}: {error:?}"
-        );
+        assert!(matches!(&error, Err(RepositoryError::NameTaken { example, .. }) if example == object), "{object}: {error:?}");
         repository.refuse_taken_name(&name("b2")).await?;
     }
     Ok(())
@@ -207,13 +161,7 @@ async fn a_name_is_taken_by_anything_that_lies_under_it() -> Checked {
 async fn damage_is_told_with_object_and_place() -> Checked {
     for compression in Compression::ALL {
         let repository = memory();
-        let written = backup(
-            &repository,
-            "b",
-            &[(Namespace::new("shop", "orders"), documents(5_000))],
-            compression,
-        )
-        .await?;
+        let written = backup(&repository, "b", &[(Namespace::new("shop", "orders"), documents(5_000))], compression).await?;
         let contents = repository.snapshot(&written, &rs0()).await?;
         let stored = &contents.collections[0];
         let object = stored.object.clone().ok_or("an object is missing")?.name;
@@ -221,27 +169,18 @@ async fn damage_is_told_with_object_and_place() -> Checked {
 
         repository.storage().put(&object, whole.slice(..whole.len() - 7)).await?;
         let torn = repository.verify_documents(stored).await;
-        assert!(
-            matches!(&torn, Err(RepositoryError::Damaged { object: told, .. }) if *told == object),
-            "{compression}: {torn:?}"
-        );
+        assert!(matches!(&torn, Err(RepositoryError::Damaged { object: told, .. }) if *told == object), "{compression}: {torn:?}");
 
         let mut changed = whole.to_vec();
         let middle = changed.len() / 2;
         changed[middle] ^= 0x10;
         repository.storage().put(&object, changed.into()).await?;
         let damaged = repository.verify_documents(stored).await;
-        assert!(
-            matches!(&damaged, Err(RepositoryError::Damaged { .. })),
-            "{compression}: {damaged:?}"
-        );
+        assert!(matches!(&damaged, Err(RepositoryError::Damaged { .. })), "{compression}: {damaged:?}");
 
         repository.storage().delete(&object).await?;
         let missing = repository.verify_documents(stored).await;
-        assert!(
-            matches!(&missing, Err(RepositoryError::Missing { object: told, .. }) if *told == object),
-            "{compression}: {missing:?}"
-        );
+        assert!(matches!(&missing, Err(RepositoryError::Missing { object: told, .. }) if *told == object), "{compression}: {missing:?}");
 
         repository.storage().put(&object, whole).await?;
         repository.verify_documents(stored).await?;
@@ -252,22 +191,12 @@ async fn damage_is_told_with_object_and_place() -> Checked {
 #[tokio::test]
 async fn continued_objects_are_read_whole_whatever_the_sizes_of_their_parts() -> Checked {
     let repository = memory();
-    let written = backup(
-        &repository,
-        "b",
-        &[(Namespace::new("shop", "orders"), documents(5_000))],
-        Compression::Zstd,
-    )
-    .await?;
+    let written = backup(&repository, "b", &[(Namespace::new("shop", "orders"), documents(5_000))], Compression::Zstd).await?;
     let object = "b/rs0/shop.orders.zst";
     let whole = repository.storage().get(object).await?;
     let cuts = [0, 10, 5_000.min(whole.len() - 2), whole.len() - 1, whole.len()];
     for (part, ends) in cuts.windows(2).enumerate() {
-        let part_name = if part == 0 {
-            object.to_owned()
-        } else {
-            format!("{object}.pbmpart.{part}")
-        };
+        let part_name = if part == 0 { object.to_owned() } else { format!("{object}.pbmpart.{part}") };
         repository.storage().put(&part_name, whole.slice(ends[0]..ends[1])).await?;
     }
     let contents = repository.snapshot(&written, &rs0()).await?;
@@ -286,14 +215,9 @@ async fn continued_objects_are_read_whole_whatever_the_sizes_of_their_parts() ->
 async fn the_oplog_of_a_backup_is_one_object_and_comes_back_in_order() -> Checked {
     let repository = memory();
     let written = backup(&repository, "b", &[], Compression::S2).await?;
-    let source = OplogSource::BackupOplog {
-        backup: written.name.clone(),
-    };
+    let source = OplogSource::BackupOplog { backup: written.name.clone() };
     let entries = all(repository.read_oplog(&rs0(), &source).await?).await?;
-    assert_eq!(
-        entries.iter().map(time_of).collect::<Vec<_>>(),
-        (1..=5).map(|ordinal| at(100, ordinal)).collect::<Vec<_>>()
-    );
+    assert_eq!(entries.iter().map(time_of).collect::<Vec<_>>(), (1..=5).map(|ordinal| at(100, ordinal)).collect::<Vec<_>>());
     let objects = repository.storage().list("b/rs0/oplog").await?;
     assert_eq!(objects.len(), 1, "PBM replays several in random order");
 
@@ -317,10 +241,7 @@ async fn several_oplog_objects_of_a_backup_are_read_by_time_and_each_entry_once(
     }
     let source = OplogSource::BackupOplog { backup: name("b") };
     let entries = all(repository.read_oplog(&rs0(), &source).await?).await?;
-    assert_eq!(
-        entries.iter().map(time_of).collect::<Vec<_>>(),
-        (2..=12).map(|ordinal| at(100, ordinal)).collect::<Vec<_>>()
-    );
+    assert_eq!(entries.iter().map(time_of).collect::<Vec<_>>(), (2..=12).map(|ordinal| at(100, ordinal)).collect::<Vec<_>>());
     Ok(())
 }
 
@@ -352,10 +273,7 @@ async fn a_reader_that_goes_away_holds_nobody_up() -> Checked {
 async fn a_record_of_a_newer_version_is_refused_not_half_understood() -> Checked {
     let repository = memory();
     let written = backup(&repository, "b", &[], Compression::None).await?;
-    repository
-        .storage()
-        .put("oplogue/backups/b/rs0/snapshot.json", Bytes::from_static(br#"{"format": 99}"#))
-        .await?;
+    repository.storage().put("oplogue/backups/b/rs0/snapshot.json", Bytes::from_static(br#"{"format": 99}"#)).await?;
     let error = repository.snapshot(&written, &rs0()).await.err().ok_or("it was understood")?;
     assert!(error.to_string().contains("newer version"), "{error}");
     Ok(())
@@ -370,10 +288,7 @@ async fn of_two_that_claim_a_name_at_once_at_most_one_gets_it() -> Checked {
         assert!(one.is_err() || two.is_err());
         repository.discard_backup(&named).await?;
         repository.claim_name(&named, "3").await?;
-        assert!(matches!(
-            repository.claim_name(&named, "4").await,
-            Err(RepositoryError::NameTaken { .. })
-        ));
+        assert!(matches!(repository.claim_name(&named, "4").await, Err(RepositoryError::NameTaken { .. })));
     }
     Ok(())
 }

@@ -48,19 +48,10 @@ async fn what_cannot_be_understood_is_listed_with_its_reason() -> Checked {
 #[tokio::test]
 async fn a_backup_without_its_metadata_is_shown_as_broken() -> Checked {
     let repository = memory();
-    backup(
-        &repository,
-        "b",
-        &[(Namespace::new("shop", "orders"), documents(3))],
-        Compression::Zstd,
-    )
-    .await?;
+    backup(&repository, "b", &[(Namespace::new("shop", "orders"), documents(3))], Compression::Zstd).await?;
     repository.storage().delete("b/rs0/metadata.json").await?;
     let catalog = repository.catalog().await?;
-    assert_eq!(
-        catalog.backups[0].problem,
-        Some(BackupProblem::MissingObject("b/rs0/metadata.json".to_owned()))
-    );
+    assert_eq!(catalog.backups[0].problem, Some(BackupProblem::MissingObject("b/rs0/metadata.json".to_owned())));
     Ok(())
 }
 
@@ -70,13 +61,7 @@ async fn slices_come_by_time_and_not_by_name() -> Checked {
     for (first, last) in [(10, 20), (2, 10), (100, 200), (20, 100)] {
         slice(&repository, &[at(100, first), at(100, last)], Compression::Zstd).await?;
     }
-    let ordinals: Vec<_> = repository
-        .catalog()
-        .await?
-        .slices_of(&rs0())
-        .iter()
-        .map(|slice| slice.range.after.ordinal)
-        .collect();
+    let ordinals: Vec<_> = repository.catalog().await?.slices_of(&rs0()).iter().map(|slice| slice.range.after.ordinal).collect();
     assert_eq!(ordinals, [2, 10, 20, 100]);
     Ok(())
 }
@@ -87,10 +72,7 @@ async fn the_parts_of_a_continued_slice_are_one_slice() -> Checked {
     let stored = slice(&repository, &[at(100, 1), at(100, 2)], Compression::Zstd).await?.slice;
     let whole = repository.storage().get(&stored.object).await?;
     repository.storage().put(&stored.object, whole.slice(..9)).await?;
-    repository
-        .storage()
-        .put(&format!("{}.pbmpart.1", stored.object), whole.slice(9..))
-        .await?;
+    repository.storage().put(&format!("{}.pbmpart.1", stored.object), whole.slice(9..)).await?;
     assert_eq!(repository.catalog().await?.slices_of(&rs0()), std::slice::from_ref(&stored));
 
     repository.storage().delete(&stored.object).await?;
@@ -102,10 +84,8 @@ async fn the_parts_of_a_continued_slice_are_one_slice() -> Checked {
 #[tokio::test]
 async fn a_folder_within_a_storage_is_a_repository_of_its_own() -> Checked {
     let storage = oplogue_storage::Storage::memory();
-    let (one, two) = (
-        oplogue_repository::Repository::new(storage.within("one")),
-        oplogue_repository::Repository::new(storage.within("two")),
-    );
+    let (one, two) =
+        (oplogue_repository::Repository::new(storage.within("one")), oplogue_repository::Repository::new(storage.within("two")));
     backup(&one, "b", &[], Compression::None).await?;
     assert_eq!((one.catalog().await?.backups.len(), two.catalog().await?.backups.len()), (1, 0));
     Ok(())

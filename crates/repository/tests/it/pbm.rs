@@ -20,14 +20,8 @@ struct Unpacked {
 fn unpack(file: &str, folder: &str) -> Result<Unpacked, Box<dyn std::error::Error>> {
     let unpacked = tempfile::tempdir()?;
     tar::Archive::new(std::fs::File::open(fixture(file))?).unpack(unpacked.path())?;
-    let storage = Storage::open(
-        &format!("file://{}", unpacked.path().join(folder).display()),
-        &StorageOptions::default(),
-    )?;
-    Ok(Unpacked {
-        _folder: unpacked,
-        repository: Repository::new(storage),
-    })
+    let storage = Storage::open(&format!("file://{}", unpacked.path().join(folder).display()), &StorageOptions::default())?;
+    Ok(Unpacked { _folder: unpacked, repository: Repository::new(storage) })
 }
 
 fn truth(file: &str) -> Result<Value, Box<dyn std::error::Error>> {
@@ -36,10 +30,7 @@ fn truth(file: &str) -> Result<Value, Box<dyn std::error::Error>> {
 
 /// As the README of the fixtures defines it.
 fn docset(documents: &[RawDocumentBuf]) -> String {
-    let mut hashes: Vec<String> = documents
-        .iter()
-        .map(|document| hex::encode(Sha256::digest(document.as_bytes())))
-        .collect();
+    let mut hashes: Vec<String> = documents.iter().map(|document| hex::encode(Sha256::digest(document.as_bytes()))).collect();
     hashes.sort();
     hex::encode(Sha256::digest(hashes.join("\n").as_bytes()))
 }
@@ -59,24 +50,9 @@ async fn every_snapshot_holds_the_documents_of_its_source() -> Checked {
         assert_eq!(backup.problem, None, "{named}");
         assert_eq!(told["compression"].as_str(), Some(backup.compression.as_str()));
         let contents = unpacked.repository.snapshot(backup, &rs0()).await?;
-        assert!(
-            contents
-                .collections
-                .iter()
-                .all(|collection| collection.namespace.database != "admin"),
-            "control collections are left out"
-        );
-        assert_eq!(
-            contents.users.is_some() && contents.roles.is_some(),
-            told["kind"] != "selective",
-            "{named}"
-        );
-        let left_out: Vec<&str> = told["left_out"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        assert!(contents.collections.iter().all(|collection| collection.namespace.database != "admin"), "control collections are left out");
+        assert_eq!(contents.users.is_some() && contents.roles.is_some(), told["kind"] != "selective", "{named}");
+        let left_out: Vec<&str> = told["left_out"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let databases = &truth["truths"][told["truth"].as_str().unwrap_or_default()]["truth"]["databases"];
         for collection in &contents.collections {
             let namespace = collection.namespace.to_string();
@@ -84,11 +60,7 @@ async fn every_snapshot_holds_the_documents_of_its_source() -> Checked {
                 continue;
             }
             let summary = unpacked.repository.verify_documents(collection).await?;
-            let data = if collection.buckets_uuid.is_some() {
-                collection.namespace.buckets()
-            } else {
-                collection.namespace.clone()
-            };
+            let data = if collection.buckets_uuid.is_some() { collection.namespace.buckets() } else { collection.namespace.clone() };
             let expected = &databases[&data.database]["collections"][&data.collection];
             // Documents that were written while the snapshot was read need its oplog first.
             if told["kind"] != "quiet" || expected["docset_sha256"].is_null() {
@@ -99,11 +71,7 @@ async fn every_snapshot_holds_the_documents_of_its_source() -> Checked {
                 None => Vec::new(),
             };
             assert_eq!(Some(summary.documents), expected["count"].as_u64(), "{named} {namespace}");
-            assert_eq!(
-                Some(docset(&documents).as_str()),
-                expected["docset_sha256"].as_str(),
-                "{named} {namespace}"
-            );
+            assert_eq!(Some(docset(&documents).as_str()), expected["docset_sha256"].as_str(), "{named} {namespace}");
             compared += 1;
         }
     }
@@ -126,11 +94,7 @@ async fn the_slices_hold_every_entry_of_the_source_and_join_without_a_gap() -> C
         assert_eq!(pair[0].range.through, pair[1].range.after);
     }
     let base = catalog.backups.first().ok_or("no base")?;
-    let sources = slices
-        .iter()
-        .cloned()
-        .map(OplogSource::Slice)
-        .chain([OplogSource::BackupOplog { backup: base.name.clone() }]);
+    let sources = slices.iter().cloned().map(OplogSource::Slice).chain([OplogSource::BackupOplog { backup: base.name.clone() }]);
     for source in sources {
         for entry in all(unpacked.repository.read_oplog(&rs0(), &source).await?).await? {
             let time = time_of(&entry);

@@ -12,10 +12,7 @@ async fn a_slice_comes_back_with_what_was_recorded_of_it() -> Checked {
         let repository = memory();
         let times: Vec<_> = (1..=50).map(|ordinal| at(100, ordinal)).collect();
         let stored = slice(&repository, &times, compression).await?;
-        assert_eq!(
-            (stored.slice.range, stored.entries, stored.noops),
-            (OplogRange::new(at(100, 1), at(100, 50)), 50, 16)
-        );
+        assert_eq!((stored.slice.range, stored.entries, stored.noops), (OplogRange::new(at(100, 1), at(100, 50)), 50, 16));
         let catalog = repository.catalog().await?;
         assert_eq!(catalog.slices_of(&rs0()), std::slice::from_ref(&stored.slice), "{compression}");
         let facts = repository.slice_facts(&stored.slice).await?.ok_or("no record")?;
@@ -61,10 +58,7 @@ async fn a_slice_may_begin_where_the_server_has_no_entry() -> Checked {
 async fn an_empty_slice_is_not_written() -> Checked {
     let repository = memory();
     let builder = SliceBuilder::new(rs0(), at(100, 1), Compression::None);
-    assert!(matches!(
-        repository.write_slice(builder).await,
-        Err(RepositoryError::Unwritable { .. })
-    ));
+    assert!(matches!(repository.write_slice(builder).await, Err(RepositoryError::Unwritable { .. })));
     assert_eq!(repository.storage().list("").await?, []);
     Ok(())
 }
@@ -79,10 +73,7 @@ async fn a_changed_slice_is_found_out_even_without_compression() -> Checked {
     bytes[last] ^= 1;
     repository.storage().put(&stored.slice.object, bytes.into()).await?;
     let read = all(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await;
-    assert!(
-        matches!(&read, Err(RepositoryError::Damaged { why, .. }) if why.contains("checksum")),
-        "{read:?}"
-    );
+    assert!(matches!(&read, Err(RepositoryError::Damaged { why, .. }) if why.contains("checksum")), "{read:?}");
     Ok(())
 }
 
@@ -92,23 +83,14 @@ async fn a_slice_of_another_writer_has_no_record_and_is_read_all_the_same() -> C
     let stored = slice(&repository, &[at(100, 1), at(100, 2)], Compression::Gzip).await?;
     repository.storage().delete_under("oplogue").await?;
     assert_eq!(repository.slice_facts(&stored.slice).await?, None);
-    assert_eq!(
-        all(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?)
-            .await?
-            .len(),
-        2
-    );
+    assert_eq!(all(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await?.len(), 2);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_hole_is_found_again_with_its_reason() -> Checked {
     let repository = memory();
-    let gap = Gap {
-        replica_set: rs0(),
-        range: OplogRange::new(at(100, 1), at(200, 1)),
-        reason: GapReason::OplogRolledOver,
-    };
+    let gap = Gap { replica_set: rs0(), range: OplogRange::new(at(100, 1), at(200, 1)), reason: GapReason::OplogRolledOver };
     repository.record_gap(&gap, 300).await?;
     assert_eq!(repository.catalog().await?.recorded_gaps.get(&rs0()), Some(&vec![gap]));
     Ok(())

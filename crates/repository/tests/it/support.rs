@@ -42,9 +42,7 @@ pub fn time_of(entry: &RawDocumentBuf) -> OplogTime {
 }
 
 pub fn documents(count: i64) -> Vec<RawDocumentBuf> {
-    (0..count)
-        .map(|n| rawdoc! { "_id": n, "text": format!("document number {n}, {}", "x".repeat((n % 97) as usize)) })
-        .collect()
+    (0..count).map(|n| rawdoc! { "_id": n, "text": format!("document number {n}, {}", "x".repeat((n % 97) as usize)) }).collect()
 }
 
 pub async fn all(mut stream: DocumentStream) -> Result<Vec<RawDocumentBuf>, RepositoryError> {
@@ -113,12 +111,8 @@ pub async fn backup(
         written.push(collection(namespace, write(&writer, namespace, documents).await?));
     }
     let mut spool = Spool::new(compression)?;
-    spool
-        .write(&(1..=5).map(|ordinal| entry(at(100, ordinal))).collect::<Vec<_>>())
-        .await?;
-    let snapshot = writer
-        .finish(written, spool, facts(OplogRange::new(at(100, 1), at(100, 5))))
-        .await?;
+    spool.write(&(1..=5).map(|ordinal| entry(at(100, ordinal))).collect::<Vec<_>>()).await?;
+    let snapshot = writer.finish(written, spool, facts(OplogRange::new(at(100, 1), at(100, 5)))).await?;
     repository.finish_backup(&backup_facts(named, compression), vec![snapshot]).await
 }
 

@@ -8,23 +8,13 @@ use crate::{Storage, StorageError};
 
 pub(super) const CASES: &[Case] = &[
     ("what-was-put-is-read", |storage| what_was_put_is_read(storage).boxed()),
-    ("an-empty-object-is-an-object", |storage| {
-        an_empty_object_is_an_object(storage).boxed()
-    }),
+    ("an-empty-object-is-an-object", |storage| an_empty_object_is_an_object(storage).boxed()),
     ("a-second-put-replaces", |storage| a_second_put_replaces(storage).boxed()),
-    ("absent-objects-are-not-found", |storage| {
-        absent_objects_are_not_found(storage).boxed()
-    }),
+    ("absent-objects-are-not-found", |storage| absent_objects_are_not_found(storage).boxed()),
     ("deleting-twice-is-fine", |storage| deleting_twice_is_fine(storage).boxed()),
-    ("a-large-object-streams-in-pieces", |storage| {
-        a_large_object_streams_in_pieces(storage).boxed()
-    }),
-    ("one-object-has-many-readers", |storage| {
-        one_object_has_many_readers(storage).boxed()
-    }),
-    ("the-probe-finds-every-right", |storage| {
-        the_probe_finds_every_right(storage).boxed()
-    }),
+    ("a-large-object-streams-in-pieces", |storage| a_large_object_streams_in_pieces(storage).boxed()),
+    ("one-object-has-many-readers", |storage| one_object_has_many_readers(storage).boxed()),
+    ("the-probe-finds-every-right", |storage| the_probe_finds_every_right(storage).boxed()),
 ];
 
 async fn what_was_put_is_read(storage: Storage) {
@@ -60,17 +50,10 @@ async fn absent_objects_are_not_found(storage: Storage) {
     storage.put("folder/object", pattern(10, 1)).await.expect("put works");
     // An object is no folder and a folder no object.
     for name in ["absent", "folder", "folder/absent", "folder/object/below", "no/such/folder"] {
-        let errors = [
-            storage.get(name).await.err(),
-            storage.reader(name).await.err(),
-            storage.stat(name).await.err(),
-        ];
+        let errors = [storage.get(name).await.err(), storage.reader(name).await.err(), storage.stat(name).await.err()];
         for error in errors {
             let error = error.expect("there is no such object");
-            assert!(
-                matches!(&error, StorageError::NotFound { name: of, .. } if of == name),
-                "{name}: {error}"
-            );
+            assert!(matches!(&error, StorageError::NotFound { name: of, .. } if of == name), "{name}: {error}");
         }
     }
 }
@@ -107,9 +90,6 @@ async fn the_probe_finds_every_right(storage: Storage) {
     storage.put("kept", pattern(1, 1)).await.expect("put works");
     let report = storage.probe().await;
     assert!(report.is_ok(), "{report:?}");
-    assert_eq!(
-        report.steps.iter().map(|step| step.name).collect::<Vec<_>>(),
-        ["write", "read", "list", "delete"]
-    );
+    assert_eq!(report.steps.iter().map(|step| step.name).collect::<Vec<_>>(), ["write", "read", "list", "delete"]);
     assert_eq!(storage.list("").await.expect("listing works").len(), 1, "the probe leaves nothing");
 }

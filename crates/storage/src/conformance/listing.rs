@@ -7,19 +7,11 @@ use crate::Storage;
 
 pub(super) const CASES: &[Case] = &[
     ("an-absent-folder-is-empty", |storage| an_absent_folder_is_empty(storage).boxed()),
-    ("a-listing-is-deep-sorted-and-has-sizes", |storage| {
-        a_listing_is_deep_sorted_and_has_sizes(storage).boxed()
-    }),
+    ("a-listing-is-deep-sorted-and-has-sizes", |storage| a_listing_is_deep_sorted_and_has_sizes(storage).boxed()),
     ("a-prefix-is-a-folder", |storage| a_prefix_is_a_folder(storage).boxed()),
-    ("a-view-within-a-folder-sees-only-it", |storage| {
-        a_view_within_a_folder_sees_only_it(storage).boxed()
-    }),
-    ("deleting-a-folder-leaves-its-neighbours", |storage| {
-        deleting_a_folder_leaves_its_neighbours(storage).boxed()
-    }),
-    ("more-objects-than-fit-one-page", |storage| {
-        more_objects_than_fit_one_page(storage).boxed()
-    }),
+    ("a-view-within-a-folder-sees-only-it", |storage| a_view_within_a_folder_sees_only_it(storage).boxed()),
+    ("deleting-a-folder-leaves-its-neighbours", |storage| deleting_a_folder_leaves_its_neighbours(storage).boxed()),
+    ("more-objects-than-fit-one-page", |storage| more_objects_than_fit_one_page(storage).boxed()),
 ];
 
 async fn put_all(storage: &Storage, names: &[&str]) {
@@ -45,12 +37,8 @@ async fn a_listing_is_deep_sorted_and_has_sizes(storage: Storage) {
     }
     let found = storage.list("").await.expect("listing works");
     let found: Vec<_> = found.iter().map(|object| (object.name.as_str(), object.bytes)).collect();
-    let expected: Vec<_> = sorted
-        .into_iter()
-        .enumerate()
-        .map(|(index, name)| (name, index as u64))
-        .filter(|(name, _)| *name != "a/b")
-        .collect();
+    let expected: Vec<_> =
+        sorted.into_iter().enumerate().map(|(index, name)| (name, index as u64)).filter(|(name, _)| *name != "a/b").collect();
     assert_eq!(found, expected);
 }
 
@@ -75,11 +63,7 @@ async fn a_view_within_a_folder_sees_only_it(storage: Storage) {
     assert_eq!(storage.get("one/new").await.expect("get works"), pattern(9, 1));
     assert_eq!(one.delete_under("").await.expect("deleting works"), 3);
     assert_eq!(names_in(&storage, "").await, ["two/3"]);
-    assert!(
-        one.location().ends_with("/one") || one.location().contains("/one "),
-        "{}",
-        one.location()
-    );
+    assert!(one.location().ends_with("/one") || one.location().contains("/one "), "{}", one.location());
 }
 
 async fn deleting_a_folder_leaves_its_neighbours(storage: Storage) {

@@ -8,12 +8,8 @@ use crate::{Storage, StorageError};
 pub(super) const CASES: &[Case] = &[
     ("odd-names-are-held-exactly", |storage| odd_names_are_held_exactly(storage).boxed()),
     ("odd-folders-can-be-listed", |storage| odd_folders_can_be_listed(storage).boxed()),
-    ("names-that-differ-little-are-two-objects", |storage| {
-        names_that_differ_little_are_two_objects(storage).boxed()
-    }),
-    ("impossible-names-are-refused", |storage| {
-        impossible_names_are_refused(storage).boxed()
-    }),
+    ("names-that-differ-little-are-two-objects", |storage| names_that_differ_little_are_two_objects(storage).boxed()),
+    ("impossible-names-are-refused", |storage| impossible_names_are_refused(storage).boxed()),
 ];
 
 /// Names as MongoDB allows collections to have, and as PBM therefore writes objects.
@@ -56,10 +52,7 @@ const ODD_NAMES: &[&str] = &[
 async fn odd_names_are_held_exactly(storage: Storage) {
     for (index, name) in ODD_NAMES.iter().enumerate() {
         let content = pattern(100 + index, index as u64);
-        storage
-            .put(name, content.clone())
-            .await
-            .unwrap_or_else(|error| panic!("put {name:?}: {error}"));
+        storage.put(name, content.clone()).await.unwrap_or_else(|error| panic!("put {name:?}: {error}"));
         assert_eq!(storage.get(name).await.expect("get works"), content, "{name:?}");
         assert_eq!(storage.stat(name).await.expect("stat works").name, *name);
         assert_eq!(read_all(&storage, name).await.0, content, "{name:?}");
@@ -91,9 +84,7 @@ async fn odd_folders_can_be_listed(storage: Storage) {
 }
 
 async fn names_that_differ_little_are_two_objects(storage: Storage) {
-    let names = [
-        "a b", "a%20b", "a+b", "A b", "a  b", "é", "e\u{301}", "a%2Fb", "a\tb", "a%09b", "a\\tb",
-    ];
+    let names = ["a b", "a%20b", "a+b", "A b", "a  b", "é", "e\u{301}", "a%2Fb", "a\tb", "a%09b", "a\\tb"];
     for (index, name) in names.iter().enumerate() {
         storage.put(name, pattern(20, index as u64)).await.expect("put works");
     }

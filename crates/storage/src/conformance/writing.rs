@@ -7,25 +7,13 @@ use super::{Case, LARGE_BYTES, names_in, pattern, read_all};
 use crate::{ObjectWriter, Storage};
 
 pub(super) const CASES: &[Case] = &[
-    ("an-object-is-invisible-until-finished", |storage| {
-        an_object_is_invisible_until_finished(storage).boxed()
-    }),
-    ("an-aborted-object-never-was", |storage| {
-        an_aborted_object_never_was(storage).boxed()
-    }),
-    ("a-dropped-writer-leaves-nothing", |storage| {
-        a_dropped_writer_leaves_nothing(storage).boxed()
-    }),
-    ("the-old-object-stays-until-the-new-one-is-whole", |storage| {
-        the_old_object_stays(storage).boxed()
-    }),
-    ("objects-around-the-size-of-a-part", |storage| {
-        objects_around_the_size_of_a_part(storage).boxed()
-    }),
+    ("an-object-is-invisible-until-finished", |storage| an_object_is_invisible_until_finished(storage).boxed()),
+    ("an-aborted-object-never-was", |storage| an_aborted_object_never_was(storage).boxed()),
+    ("a-dropped-writer-leaves-nothing", |storage| a_dropped_writer_leaves_nothing(storage).boxed()),
+    ("the-old-object-stays-until-the-new-one-is-whole", |storage| the_old_object_stays(storage).boxed()),
+    ("objects-around-the-size-of-a-part", |storage| objects_around_the_size_of_a_part(storage).boxed()),
     ("pieces-of-any-size", |storage| pieces_of_any_size(storage).boxed()),
-    ("two-writers-of-one-name-do-not-mix", |storage| {
-        two_writers_of_one_name_do_not_mix(storage).boxed()
-    }),
+    ("two-writers-of-one-name-do-not-mix", |storage| two_writers_of_one_name_do_not_mix(storage).boxed()),
     ("many-writers-at-once", |storage| many_writers_at_once(storage).boxed()),
 ];
 
@@ -53,11 +41,7 @@ async fn an_object_is_invisible_until_finished(storage: Storage) {
 
 async fn an_aborted_object_never_was(storage: Storage) {
     for bytes in [1000, LARGE_BYTES] {
-        begin(&storage, "object", pattern(bytes, 1))
-            .await
-            .abort()
-            .await
-            .expect("aborting works");
+        begin(&storage, "object", pattern(bytes, 1)).await.abort().await.expect("aborting works");
     }
     assert!(storage.list("").await.expect("listing works").is_empty());
 }
@@ -122,11 +106,7 @@ async fn many_writers_at_once(storage: Storage) {
         let storage = storage.clone();
         async move {
             let name = format!("folder/{}/{number:02}", number % 3);
-            begin(&storage, &name, pattern(10_000, number))
-                .await
-                .finish()
-                .await
-                .expect("finish works");
+            begin(&storage, &name, pattern(10_000, number)).await.finish().await.expect("finish works");
             assert_eq!(storage.get(&name).await.expect("it can be read"), pattern(10_000, number));
         }
     });

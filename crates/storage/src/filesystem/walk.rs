@@ -20,11 +20,7 @@ pub(super) fn objects(root: &Path, folder: &str) -> io::Result<Vec<ObjectInfo>> 
     let mut found = Vec::new();
     visit(root, folder, DEPTH_MAX, &mut |key, metadata| {
         if !key.ends_with(ASIDE_SUFFIX) {
-            found.push(ObjectInfo {
-                name: key,
-                bytes: metadata.len(),
-                modified: metadata.modified().ok(),
-            });
+            found.push(ObjectInfo { name: key, bytes: metadata.len(), modified: metadata.modified().ok() });
         }
     })?;
     Ok(found)
@@ -60,9 +56,7 @@ pub(super) fn delete_under(root: &Path, folder: &str) -> io::Result<usize> {
 
 fn visit(root: &Path, folder: &str, depth: usize, file: &mut dyn FnMut(String, Metadata)) -> io::Result<()> {
     if depth == 0 {
-        return Err(io::Error::other(format!(
-            "folders are nested too deeply at {folder:?}; does a link lead back up?"
-        )));
+        return Err(io::Error::other(format!("folders are nested too deeply at {folder:?}; does a link lead back up?")));
     }
     let entries = match fs::read_dir(path_of(root, folder)) {
         Ok(entries) => entries,

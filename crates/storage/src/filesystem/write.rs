@@ -131,18 +131,12 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn new(aside: Aside, attempt: Attempt, key: String) -> Self {
-        Self {
-            aside: Some(aside),
-            attempt,
-            key,
-        }
+        Self { aside: Some(aside), attempt, key }
     }
 
     fn take(&mut self) -> Result<Aside, StorageError> {
         let broken = "an earlier write of this object failed or was cancelled";
-        self.aside.take().ok_or_else(|| StorageError::Other {
-            at: self.attempt.because(broken),
-        })
+        self.aside.take().ok_or_else(|| StorageError::Other { at: self.attempt.because(broken) })
     }
 }
 

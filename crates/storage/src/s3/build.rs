@@ -31,10 +31,7 @@ impl S3 {
     pub(crate) fn open(place: S3Place, options: &StorageOptions) -> Result<Self, String> {
         install_tls();
         if !PART_BYTES.contains(&options.part_bytes) {
-            return Err(format!(
-                "the part size is {} bytes; it must be from 5 MiB to 512 MiB",
-                options.part_bytes
-            ));
+            return Err(format!("the part size is {} bytes; it must be from 5 MiB to 512 MiB", options.part_bytes));
         }
         let environment = AmazonS3Builder::from_env();
         let from_environment = |key| environment.get_config_value(&key).filter(|value| !value.is_empty());
@@ -50,9 +47,7 @@ impl S3 {
 
         // Certificates for `*.s3.…` do not cover a bucket whose name has a dot.
         let path_style = place.path_style.unwrap_or(endpoint.is_some() || place.bucket.contains('.'));
-        let insecure_http = endpoint
-            .as_deref()
-            .is_some_and(|endpoint| endpoint.to_ascii_lowercase().starts_with("http://"));
+        let insecure_http = endpoint.as_deref().is_some_and(|endpoint| endpoint.to_ascii_lowercase().starts_with("http://"));
         let client_options = client_options(options, insecure_http)?;
         // These need no authority of the system, and small containers have none.
         let alone = insecure_http || options.insecure_tls || options.ca_file.is_some();
@@ -63,23 +58,14 @@ impl S3 {
             .with_virtual_hosted_style_request(!path_style)
             .with_disable_bulk_delete(true);
         if let Some(endpoint) = &endpoint {
-            let endpoint = if path_style {
-                endpoint.clone()
-            } else {
-                virtual_host(endpoint, &place.bucket)
-            };
-            builder = builder
-                .with_config(AmazonS3ConfigKey::S3Endpoint, &endpoint)
-                .with_endpoint(endpoint);
+            let endpoint = if path_style { endpoint.clone() } else { virtual_host(endpoint, &place.bucket) };
+            builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, &endpoint).with_endpoint(endpoint);
         }
         builder = match (&options.access_key, &options.secret_key) {
             (Some(key_id), Some(secret_key)) => {
                 // As a provider, so that a session token of the environment does not get mixed in.
-                let credential = AwsCredential {
-                    key_id: key_id.clone(),
-                    secret_key: secret_key.clone(),
-                    token: options.session_token.clone(),
-                };
+                let credential =
+                    AwsCredential { key_id: key_id.clone(), secret_key: secret_key.clone(), token: options.session_token.clone() };
                 builder.with_credentials(Arc::new(StaticCredentialProvider::new(credential)))
             }
             (None, None) => builder,
@@ -89,9 +75,7 @@ impl S3 {
         builder = match &options.server_side_encryption {
             ServerSideEncryption::None => builder,
             ServerSideEncryption::S3 => {
-                let key = "aws_server_side_encryption"
-                    .parse::<AmazonS3ConfigKey>()
-                    .map_err(|error| unusable(&error))?;
+                let key = "aws_server_side_encryption".parse::<AmazonS3ConfigKey>().map_err(|error| unusable(&error))?;
                 builder.with_config(key, "AES256")
             }
             ServerSideEncryption::Kms { key_id } => builder.with_sse_kms_encryption(key_id),
@@ -101,18 +85,11 @@ impl S3 {
         let build = |client: ClientOptions| {
             let builder = builder.clone().with_client_options(client);
             // Built twice: the first says where credentials come from, the second signs with them, also what the wire rewrites.
-            let credentials = builder
-                .clone()
-                .with_retry(retry(options, options.retries_max.min(CREDENTIAL_RETRIES_MAX)));
+            let credentials = builder.clone().with_retry(retry(options, options.retries_max.min(CREDENTIAL_RETRIES_MAX)));
             let credentials = credentials.build()?.credentials().clone();
-            let connector = Connector {
-                credentials: credentials.clone(),
-                region: region.clone(),
-                request_timeout: options.request_timeout,
-            };
-            let builder = builder
-                .with_credentials(credentials)
-                .with_retry(retry(options, options.retries_max));
+            let connector =
+                Connector { credentials: credentials.clone(), region: region.clone(), request_timeout: options.request_timeout };
+            let builder = builder.with_credentials(credentials).with_retry(retry(options, options.retries_max));
             builder.with_http_connector(connector).build()
         };
         let store = match build(client_options.clone()) {
@@ -163,16 +140,9 @@ fn client_options(options: &StorageOptions, insecure_http: bool) -> Result<Clien
 }
 
 fn retry(options: &StorageOptions, max_retries: usize) -> RetryConfig {
-    let backoff = BackoffConfig {
-        init_backoff: FIRST_RETRY_DELAY.min(options.retry_delay_max),
-        max_backoff: options.retry_delay_max,
-        base: 2.0,
-    };
-    RetryConfig {
-        backoff,
-        max_retries,
-        retry_timeout: RETRY_TIMEOUT,
-    }
+    let backoff =
+        BackoffConfig { init_backoff: FIRST_RETRY_DELAY.min(options.retry_delay_max), max_backoff: options.retry_delay_max, base: 2.0 };
+    RetryConfig { backoff, max_retries, retry_timeout: RETRY_TIMEOUT }
 }
 
 /// `https://host:port/path` → `https://bucket.host:port/path`.
@@ -202,13 +172,7 @@ mod tests {
     }
 
     fn place() -> S3Place {
-        S3Place {
-            bucket: "b".into(),
-            prefix: String::new(),
-            endpoint: Some("http://h".into()),
-            region: None,
-            path_style: None,
-        }
+        S3Place { bucket: "b".into(), prefix: String::new(), endpoint: Some("http://h".into()), region: None, path_style: None }
     }
 
     #[test]
@@ -221,20 +185,8 @@ mod tests {
         let table = [
             (key(Some("a"), None), "without a secret key"),
             (key(None, Some("s")), "without an access key"),
-            (
-                StorageOptions {
-                    part_bytes: 5 * MIB - 1,
-                    ..key(Some("a"), Some("s"))
-                },
-                "from 5 MiB",
-            ),
-            (
-                StorageOptions {
-                    ca_file: Some("/no/such/ca.pem".into()),
-                    ..key(Some("a"), Some("s"))
-                },
-                "/no/such/ca.pem",
-            ),
+            (StorageOptions { part_bytes: 5 * MIB - 1, ..key(Some("a"), Some("s")) }, "from 5 MiB"),
+            (StorageOptions { ca_file: Some("/no/such/ca.pem".into()), ..key(Some("a"), Some("s")) }, "/no/such/ca.pem"),
         ];
         for (options, expected) in table {
             let reason = S3::open(place(), &options).err().expect("unusable options");

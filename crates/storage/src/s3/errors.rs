@@ -47,11 +47,7 @@ pub(super) fn meaning(attempt: &Attempt, key: &str, error: &object_store::Error)
             return StorageError::NoSpace { at };
         }
         Some("KeyTooLongError" | "InvalidObjectName" | "InvalidURI") => {
-            return StorageError::BadName {
-                location: attempt.location.clone(),
-                name: key.to_owned(),
-                reason: cause,
-            };
+            return StorageError::BadName { location: attempt.location.clone(), name: key.to_owned(), reason: cause };
         }
         Some("SlowDown" | "InternalError" | "ServiceUnavailable" | "RequestTimeout" | "OperationAborted") => {
             return StorageError::Unavailable { at };
@@ -73,15 +69,11 @@ pub(super) fn meaning(attempt: &Attempt, key: &str, error: &object_store::Error)
     // The address where machines in a cloud ask for their role's credentials; the last resort of the chain.
     if text.contains("169.254.169.254") {
         let cause = "no access key was given, none is in the environment, and this machine has no instance role";
-        return StorageError::BadCredentials {
-            at: attempt.because(cause),
-        };
+        return StorageError::BadCredentials { at: attempt.because(cause) };
     }
     if text.contains("without LOCATION") {
         let cause = "the server sends us elsewhere: the bucket lies in another region; give its region in the storage URL";
-        return StorageError::Other {
-            at: attempt.because(cause),
-        };
+        return StorageError::Other { at: attempt.because(cause) };
     }
     match error {
         object_store::Error::NotFound { .. } => not_found(at),
@@ -118,17 +110,12 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> StorageError {
-        let error = object_store::Error::Generic {
-            store: "S3",
-            source: text.into(),
-        };
+        let error = object_store::Error::Generic { store: "S3", source: text.into() };
         meaning(&Attempt::new("s3://b", "read \"k\""), "k", &error)
     }
 
     fn answer(status: &str, code: &str) -> StorageError {
-        of(&format!(
-            "Server returned non-2xx status code: {status}: <Error><Code>{code}</Code><Message>m</Message></Error>"
-        ))
+        of(&format!("Server returned non-2xx status code: {status}: <Error><Code>{code}</Code><Message>m</Message></Error>"))
     }
 
     #[test]
@@ -159,9 +146,6 @@ mod tests {
         let text = "status code: 403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code><Message>wrong</Message>\
                     <AWSAccessKeyId>HIDDEN</AWSAccessKeyId><StringToSign>HIDDEN</StringToSign></Error>";
         let shown = of(text).to_string();
-        assert!(
-            shown.contains("SignatureDoesNotMatch: wrong") && !shown.contains("HIDDEN"),
-            "{shown}"
-        );
+        assert!(shown.contains("SignatureDoesNotMatch: wrong") && !shown.contains("HIDDEN"), "{shown}");
     }
 }

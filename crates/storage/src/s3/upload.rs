@@ -47,17 +47,7 @@ pub(super) struct Upload {
 impl Upload {
     pub(super) fn new(s3: S3, attempt: Attempt, key: String) -> Self {
         let (buffer, under_way) = (BytesMut::new(), JoinSet::new());
-        Self {
-            s3,
-            attempt,
-            key,
-            buffer,
-            multipart: None,
-            parts: 0,
-            under_way,
-            bytes: 0,
-            failed: false,
-        }
+        Self { s3, attempt, key, buffer, multipart: None, parts: 0, under_way, bytes: 0, failed: false }
     }
 
     fn meaning(&self, error: &object_store::Error) -> StorageError {
@@ -68,9 +58,7 @@ impl Upload {
     async fn send_part(&mut self, part: Bytes) -> Result<(), StorageError> {
         if self.parts == PARTS_MAX {
             let cause = format!("S3 takes {PARTS_MAX} parts per object, and this one needs more; choose a larger part size");
-            return Err(StorageError::Other {
-                at: self.attempt.because(cause),
-            });
+            return Err(StorageError::Other { at: self.attempt.because(cause) });
         }
         while self.under_way.len() >= PARTS_AT_ONCE {
             self.part_done().await?;
@@ -79,10 +67,7 @@ impl Upload {
             Some(multipart) => multipart,
             empty => {
                 let path = self.s3.path(&self.attempt, &self.key)?;
-                let options = PutMultipartOptions {
-                    attributes: self.s3.attributes(),
-                    ..Default::default()
-                };
+                let options = PutMultipartOptions { attributes: self.s3.attributes(), ..Default::default() };
                 let begun = self.s3.store.put_multipart_opts(&path, options).await;
                 empty.insert(begun.map_err(|error| errors::meaning(&self.attempt, &self.key, &error))?)
             }
@@ -97,9 +82,7 @@ impl Upload {
         match self.under_way.join_next().await {
             None | Some(Ok(Ok(()))) => Ok(()),
             Some(Ok(Err(error))) => Err(self.meaning(&error)),
-            Some(Err(broken)) => Err(StorageError::Other {
-                at: self.attempt.because(broken),
-            }),
+            Some(Err(broken)) => Err(StorageError::Other { at: self.attempt.because(broken) }),
         }
     }
 
@@ -145,11 +128,7 @@ impl Upload {
         let Ok(found) = self.s3.meta(&self.attempt, &self.key).await else {
             return false;
         };
-        let parts = found
-            .e_tag
-            .as_deref()
-            .and_then(|tag| tag.trim_matches('"').rsplit_once('-'))
-            .map(|(_, parts)| parts);
+        let parts = found.e_tag.as_deref().and_then(|tag| tag.trim_matches('"').rsplit_once('-')).map(|(_, parts)| parts);
         found.size == self.bytes && parts == Some(self.parts.to_string().as_str())
     }
 
@@ -167,9 +146,7 @@ impl Upload {
 impl WriteObject for Upload {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StorageError> {
         if self.failed {
-            return Err(StorageError::Other {
-                at: self.attempt.because("an earlier part of this object could not be written"),
-            });
+            return Err(StorageError::Other { at: self.attempt.because("an earlier part of this object could not be written") });
         }
         self.bytes += bytes.len() as u64;
         self.buffer.extend_from_slice(&bytes);
@@ -180,9 +157,7 @@ impl WriteObject for Upload {
 
     async fn finish(&mut self) -> Result<(), StorageError> {
         if self.failed {
-            return Err(StorageError::Other {
-                at: self.attempt.because("an earlier part of this object could not be written"),
-            });
+            return Err(StorageError::Other { at: self.attempt.because("an earlier part of this object could not be written") });
         }
         self.complete().await
     }

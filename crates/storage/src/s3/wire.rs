@@ -35,10 +35,7 @@ pub(super) fn escape(key: &str) -> String {
 /// A key that contains a stand-in itself cannot be told from an escaped one.
 pub(super) fn problem(key: &str) -> Option<String> {
     let taken = key.chars().find(|&c| (STAND_IN..STAND_IN + 0x80).contains(&u32::from(c)))?;
-    Some(format!(
-        "it contains the private-use character {}, which is used here for another purpose",
-        taken.escape_unicode()
-    ))
+    Some(format!("it contains the private-use character {}, which is used here for another purpose", taken.escape_unicode()))
 }
 
 fn stand_in(control: char) -> char {
@@ -63,12 +60,7 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
         let (credentials, region, request_timeout) = (self.credentials.clone(), self.region.clone(), self.request_timeout);
-        Ok(HttpClient::new(Wire {
-            inner,
-            credentials,
-            region,
-            request_timeout,
-        }))
+        Ok(HttpClient::new(Wire { inner, credentials, region, request_timeout }))
     }
 }
 
@@ -83,10 +75,7 @@ struct Wire {
 #[async_trait]
 impl HttpService for Wire {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let listing = request
-            .uri()
-            .query()
-            .is_some_and(|query| query.split('&').any(|pair| pair == "list-type=2"));
+        let listing = request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "list-type=2"));
         let old = request.uri().to_string();
         let new = real_uri(&old, listing);
         if new != old {
@@ -98,10 +87,7 @@ impl HttpService for Wire {
         let answered = tokio::time::timeout(patience, self.answer(request, listing)).await;
         answered.unwrap_or_else(|_| {
             let cause = format!("no answer within {} s", patience.as_secs_f32());
-            Err(HttpError::new(
-                HttpErrorKind::Timeout,
-                std::io::Error::new(std::io::ErrorKind::TimedOut, cause),
-            ))
+            Err(HttpError::new(HttpErrorKind::Timeout, std::io::Error::new(std::io::ErrorKind::TimedOut, cause)))
         })
     }
 }
@@ -129,10 +115,7 @@ impl Wire {
         if request.headers_mut().remove("authorization").is_none() {
             return Ok(()); // anonymous
         }
-        let digest = request
-            .headers()
-            .get("x-amz-content-sha256")
-            .and_then(|digest| hex::decode(digest).ok());
+        let digest = request.headers().get("x-amz-content-sha256").and_then(|digest| hex::decode(digest).ok());
         let credential = self.credentials.get_credential().await.map_err(broken)?;
         let authorizer = AwsAuthorizer::new(&credential, "s3", &self.region);
         // No digest: payloads are not signed (`AWS_UNSIGNED_PAYLOAD`).
@@ -254,10 +237,7 @@ mod tests {
         let escaped = escape("a\tb\n\u{7f}ü\u{1}");
         assert!(Path::parse(&escaped).is_ok(), "{escaped:?}");
         let encoded: String = escaped.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        assert_eq!(
-            real_uri(&format!("http://h/b/{encoded}"), false),
-            "http://h/b/%61%09%62%0A%7F%C3%BC%01"
-        );
+        assert_eq!(real_uri(&format!("http://h/b/{encoded}"), false), "http://h/b/%61%09%62%0A%7F%C3%BC%01");
     }
 
     #[test]
@@ -276,11 +256,7 @@ mod tests {
     #[test]
     fn keys_of_listings_are_understood_in_every_encoding() {
         let table = [
-            (
-                "<EncodingType>url</EncodingType>",
-                "a+b%2Bc%20d%09%25&apos;%26amp;",
-                "a b+c d\t%'&amp;",
-            ),
+            ("<EncodingType>url</EncodingType>", "a+b%2Bc%20d%09%25&apos;%26amp;", "a b+c d\t%'&amp;"),
             ("<EncodingType>url</EncodingType>", "a//b/", "a//b/"),
             ("", "a+b&amp;&lt;&gt;&quot;&apos;&#9;&#x41;%25", "a+b&<>\"'\tA%25"),
             ("", "&unknown; & end", "&unknown; & end"),

@@ -30,10 +30,7 @@ async fn a_real_s3_server_keeps_the_promises() {
 async fn incomplete_uploads(bucket: &oplogue_testkit::S3Bucket) -> usize {
     let mut count = usize::MAX;
     for _ in 0..200 {
-        let answer = bucket
-            .request("GET", None, &[("uploads", "")], &[], &[])
-            .await
-            .expect("uploads can be listed");
+        let answer = bucket.request("GET", None, &[("uploads", "")], &[], &[]).await.expect("uploads can be listed");
         count = String::from_utf8_lossy(&answer.body).matches("<UploadId>").count();
         if count == 0 {
             break;

@@ -14,9 +14,7 @@ fn open(folder: &Path) -> Storage {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("the folder is there");
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -49,10 +47,7 @@ async fn unfinished_files_are_not_listed_and_go_with_their_folder() {
     }
     let writer = storage.writer("backup/under way").await.expect("a writer opens");
     let listed = storage.list("").await.expect("listing works");
-    assert_eq!(
-        listed.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(),
-        ["backup/object"]
-    );
+    assert_eq!(listed.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(), ["backup/object"]);
     writer.abort().await.expect("aborting works");
     assert_eq!(storage.delete_under("backup").await.expect("deleting works"), 1);
     assert_eq!(names(folder.path()), [""; 0]);
@@ -107,10 +102,7 @@ async fn a_folder_that_cannot_be_written_to_is_told() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("file"), "x").expect("writable");
     // Root may write everywhere but where nobody can.
-    let table = [
-        (folder.path().join("file/below"), "file/below"),
-        ("/proc/oplogue".into(), "/proc/oplogue"),
-    ];
+    let table = [(folder.path().join("file/below"), "file/below"), ("/proc/oplogue".into(), "/proc/oplogue")];
     for (path, shown) in table {
         let storage = open(&path);
         let error = storage.put("object", Bytes::from("x")).await.expect_err("nobody can write there");
@@ -132,11 +124,7 @@ async fn a_folder_without_rights_is_denied() {
         return; // Root: rights do not bind.
     }
     let storage = open(&locked);
-    for error in [
-        storage.put("object", Bytes::from("x")).await.err(),
-        storage.get("object").await.err(),
-        storage.list("").await.err(),
-    ] {
+    for error in [storage.put("object", Bytes::from("x")).await.err(), storage.get("object").await.err(), storage.list("").await.err()] {
         assert!(matches!(error, Some(StorageError::Denied { .. })), "{error:?}");
     }
 }
@@ -147,16 +135,10 @@ async fn a_name_taken_by_a_folder_is_refused() {
     let storage = open(folder.path());
     storage.put("a/b", Bytes::from("x")).await.expect("put works");
     for name in ["a", "a/b/c"] {
-        let error = storage
-            .put(name, Bytes::from("x"))
-            .await
-            .expect_err("a file cannot be a folder too");
+        let error = storage.put(name, Bytes::from("x")).await.expect_err("a file cannot be a folder too");
         assert!(matches!(&error, StorageError::BadName { name: of, .. } if of == name), "{error}");
     }
-    let error = storage
-        .put(&"x".repeat(256), Bytes::new())
-        .await
-        .expect_err("255 bytes is the limit");
+    let error = storage.put(&"x".repeat(256), Bytes::new()).await.expect_err("255 bytes is the limit");
     assert!(matches!(error, StorageError::BadName { .. }), "{error}");
     storage.put(&"x".repeat(255), Bytes::new()).await.expect("255 bytes are fine");
 }
@@ -183,10 +165,7 @@ async fn links_are_followed_but_not_in_circles() {
     assert_eq!(storage.list("").await.expect("listing works")[0].name, "cluster/object");
     symlink(folder.path(), elsewhere.path().join("back")).expect("writable");
     let error = storage.list("").await.expect_err("it would never end");
-    assert!(
-        error.to_string().contains("does a link lead back up?") || error.to_string().contains("symbolic link"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("does a link lead back up?") || error.to_string().contains("symbolic link"), "{error}");
 }
 
 #[tokio::test]
@@ -196,10 +175,7 @@ async fn a_file_that_gets_shorter_while_it_is_read_is_an_error() {
     storage.put("object", vec![1; 2_000_000].into()).await.expect("put works");
     let mut reader = storage.reader("object").await.expect("it is there");
     reader.next().await.expect("a piece").expect("reading works");
-    let file = fs::File::options()
-        .write(true)
-        .open(folder.path().join("object"))
-        .expect("it is there");
+    let file = fs::File::options().write(true).open(folder.path().join("object")).expect("it is there");
     file.set_len(1_000_000).expect("writable");
     let mut outcome = Ok(Bytes::new());
     while let Some(piece) = reader.next().await {

@@ -72,11 +72,7 @@ async fn proxy(endpoint: &str, fault: Fault, faulty: usize) -> Proxy {
             });
         }
     });
-    Proxy {
-        endpoint,
-        connections,
-        cut,
-    }
+    Proxy { endpoint, connections, cut }
 }
 
 /// Gives both ends back, as dropping one would close its connection.
@@ -95,19 +91,10 @@ async fn hand_on<From: AsyncRead + Unpin, To: AsyncWrite + Unpin>(mut from: From
 /// A bucket, a view of it through a proxy, and an object in it.
 async fn behind(fault: Fault, faulty: usize, object: &Bytes) -> (S3Bucket, Proxy, Storage) {
     let bucket = new_bucket().await;
-    open(&bucket, &options(&bucket))
-        .put("object", object.clone())
-        .await
-        .expect("put works");
+    open(&bucket, &options(&bucket)).put("object", object.clone()).await.expect("put works");
     let proxy = proxy(&bucket.endpoint, fault, faulty).await;
-    let through = S3Bucket {
-        endpoint: proxy.endpoint.clone(),
-        ..bucket.clone()
-    };
-    let impatient = StorageOptions {
-        request_timeout: Duration::from_secs(2),
-        ..options(&bucket)
-    };
+    let through = S3Bucket { endpoint: proxy.endpoint.clone(), ..bucket.clone() };
+    let impatient = StorageOptions { request_timeout: Duration::from_secs(2), ..options(&bucket) };
     let storage = open(&through, &impatient);
     (bucket, proxy, storage)
 }
@@ -165,17 +152,8 @@ async fn a_read_that_gets_nowhere_ends() {
     assert!(storage.get("object").await.expect("it resumes") == object);
 
     let (bucket, proxy, _) = behind(Fault::CutAnswer(100), 1_000_000, &object).await;
-    let through = S3Bucket {
-        endpoint: proxy.endpoint.clone(),
-        ..bucket.clone()
-    };
-    let storage = open(
-        &through,
-        &StorageOptions {
-            retries_max: 2,
-            ..options(&bucket)
-        },
-    );
+    let through = S3Bucket { endpoint: proxy.endpoint.clone(), ..bucket.clone() };
+    let storage = open(&through, &StorageOptions { retries_max: 2, ..options(&bucket) });
     let error = storage.get("object").await.expect_err("not even a header arrives");
     assert!(error.is_temporary(), "{error}");
 }
@@ -210,23 +188,12 @@ async fn a_server_that_never_answers_is_unavailable() {
     let (_bucket, _proxy, storage) = {
         let bucket = new_bucket().await;
         let proxy = proxy(&bucket.endpoint, Fault::StallAnswer(0), 1_000_000).await;
-        let through = S3Bucket {
-            endpoint: proxy.endpoint.clone(),
-            ..bucket.clone()
-        };
-        let impatient = StorageOptions {
-            request_timeout: Duration::from_millis(200),
-            retries_max: 1,
-            ..options(&bucket)
-        };
+        let through = S3Bucket { endpoint: proxy.endpoint.clone(), ..bucket.clone() };
+        let impatient = StorageOptions { request_timeout: Duration::from_millis(200), retries_max: 1, ..options(&bucket) };
         let storage = open(&through, &impatient);
         (bucket, proxy, storage)
     };
-    for error in [
-        storage.list("").await.err(),
-        storage.get("object").await.err(),
-        storage.put("object", content(9)).await.err(),
-    ] {
+    for error in [storage.list("").await.err(), storage.get("object").await.err(), storage.put("object", content(9)).await.err()] {
         let error = error.expect("nobody answers");
         assert!(error.is_temporary() && error.to_string().contains("no answer within"), "{error}");
     }

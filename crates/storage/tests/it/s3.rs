@@ -42,11 +42,7 @@ async fn keys_are_stored_exactly() {
     for name in names {
         storage.put(name, Bytes::from(name)).await.expect("put works");
         let key = format!("pre fix/{name}");
-        assert_eq!(
-            bucket.get(&key).await.expect("it lies under its own key"),
-            name.as_bytes(),
-            "{name:?}"
-        );
+        assert_eq!(bucket.get(&key).await.expect("it lies under its own key"), name.as_bytes(), "{name:?}");
         bucket.put(&key, b"by somebody else").await.expect("the server takes it");
         assert_eq!(storage.get(name).await.expect("get works"), "by somebody else", "{name:?}");
     }
@@ -60,13 +56,7 @@ async fn keys_that_are_no_names_do_not_disturb_a_listing() {
         bucket.put(key, b"x").await.expect("the server takes it");
     }
     let storage = open(&bucket, &options(&bucket));
-    let names: Vec<_> = storage
-        .list("")
-        .await
-        .expect("listing works")
-        .into_iter()
-        .map(|object| object.name)
-        .collect();
+    let names: Vec<_> = storage.list("").await.expect("listing works").into_iter().map(|object| object.name).collect();
     assert_eq!(names, ["good/1"]);
     assert_eq!(storage.within("good").list("").await.expect("listing works").len(), 1);
 }
@@ -76,16 +66,10 @@ async fn a_key_longer_than_s3_allows_is_refused() {
     let bucket = new_bucket().await;
     let storage = open(&bucket, &options(&bucket)).within("folder");
     let name = |bytes: usize| "ä".repeat(bytes / 2);
-    storage
-        .put(&name(1016), Bytes::new())
-        .await
-        .expect("1,023 bytes with the folder are fine");
+    storage.put(&name(1016), Bytes::new()).await.expect("1,023 bytes with the folder are fine");
     let error = storage.put(&name(1018), Bytes::new()).await.expect_err("1,025 bytes are not");
     assert!(matches!(error, StorageError::BadName { .. }), "{error}");
-    let error = storage
-        .put("private \u{10FF09} use", Bytes::new())
-        .await
-        .expect_err("it could not be told from a tab");
+    let error = storage.put("private \u{10FF09} use", Bytes::new()).await.expect_err("it could not be told from a tab");
     assert!(matches!(error, StorageError::BadName { .. }), "{error}");
 }
 
@@ -97,10 +81,7 @@ async fn a_large_object_goes_up_in_parts() {
         let mut writer = storage.writer("object").await.expect("a writer opens");
         writer.write(vec![7; bytes].into()).await.expect("writing works");
         writer.finish().await.expect("finish works");
-        let head = bucket
-            .request("HEAD", Some("object"), &[], &[], &[])
-            .await
-            .expect("the server answers");
+        let head = bucket.request("HEAD", Some("object"), &[], &[], &[]).await.expect("the server answers");
         let tag = head.header("etag").expect("an object has an ETag").trim_matches('"').to_owned();
         assert!(tag.ends_with(parts), "{tag}");
     }
@@ -109,10 +90,7 @@ async fn a_large_object_goes_up_in_parts() {
 #[tokio::test]
 async fn storage_class_is_asked_for() {
     let bucket = new_bucket().await;
-    let class = |class: &str| StorageOptions {
-        storage_class: Some(class.into()),
-        ..options(&bucket)
-    };
+    let class = |class: &str| StorageOptions { storage_class: Some(class.into()), ..options(&bucket) };
     let standard = open(&bucket, &class("STANDARD"));
     standard.put("object", Bytes::from("x")).await.expect("every server has STANDARD");
     let mut writer = standard.writer("large").await.expect("a writer opens");
@@ -124,10 +102,7 @@ async fn storage_class_is_asked_for() {
     match storage.put("odd", Bytes::from("x")).await {
         Err(error) => assert!(matches!(error, StorageError::Other { .. }), "{error}"),
         Ok(()) => {
-            let head = bucket
-                .request("HEAD", Some("odd"), &[], &[], &[])
-                .await
-                .expect("the server answers");
+            let head = bucket.request("HEAD", Some("odd"), &[], &[], &[]).await.expect("the server answers");
             assert_eq!(head.header("x-amz-storage-class"), Some("OPLOGUE_NONE"));
         }
     }
@@ -138,14 +113,8 @@ async fn tls_needs_the_authority_or_an_explicit_wish() {
     let bucket = new_bucket().await;
     let url = bucket.https_url_within("tls");
     let open = |options: StorageOptions| Storage::open(&url, &options).expect("a good URL");
-    let with_authority = StorageOptions {
-        ca_file: Some(bucket.ca_file.clone()),
-        ..options(&bucket)
-    };
-    let insecure = StorageOptions {
-        insecure_tls: true,
-        ..options(&bucket)
-    };
+    let with_authority = StorageOptions { ca_file: Some(bucket.ca_file.clone()), ..options(&bucket) };
+    let insecure = StorageOptions { insecure_tls: true, ..options(&bucket) };
 
     for options in [with_authority, insecure] {
         let report = open(options).probe().await;
@@ -166,10 +135,7 @@ async fn tls_needs_the_authority_or_an_explicit_wish() {
 #[tokio::test]
 async fn a_large_object_over_tls() {
     let bucket = new_bucket().await;
-    let options = StorageOptions {
-        ca_file: Some(bucket.ca_file.clone()),
-        ..options(&bucket)
-    };
+    let options = StorageOptions { ca_file: Some(bucket.ca_file.clone()), ..options(&bucket) };
     let storage = Storage::open(&bucket.https_url_within(""), &options).expect("a good URL");
     let mut writer = storage.writer("object").await.expect("a writer opens");
     writer.write(vec![9; 12 * MIB].into()).await.expect("writing works");
@@ -190,25 +156,15 @@ async fn in_child(child: &str, environment: &[(&str, &str)]) {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env_remove(name);
     }
-    command
-        .env("OPLOGUE_TEST_URL", bucket.url())
-        .env("OPLOGUE_TEST_BUCKET", &bucket.bucket);
-    command
-        .env("OPLOGUE_TEST_ENDPOINT", &bucket.endpoint)
-        .env("OPLOGUE_TEST_KEYS", format!("{}:{}", bucket.access_key, bucket.secret_key));
+    command.env("OPLOGUE_TEST_URL", bucket.url()).env("OPLOGUE_TEST_BUCKET", &bucket.bucket);
+    command.env("OPLOGUE_TEST_ENDPOINT", &bucket.endpoint).env("OPLOGUE_TEST_KEYS", format!("{}:{}", bucket.access_key, bucket.secret_key));
     for (name, value) in environment {
         command.env(
             name,
-            value
-                .replace("{access}", &bucket.access_key)
-                .replace("{secret}", &bucket.secret_key)
-                .replace("{endpoint}", &bucket.endpoint),
+            value.replace("{access}", &bucket.access_key).replace("{secret}", &bucket.secret_key).replace("{endpoint}", &bucket.endpoint),
         );
     }
-    let output = tokio::task::spawn_blocking(move || command.output())
-        .await
-        .expect("no panic")
-        .expect("the child runs");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the child runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
@@ -219,11 +175,7 @@ fn of_child(name: &str) -> String {
 
 #[tokio::test]
 async fn credentials_may_come_from_the_environment() {
-    in_child(
-        "child_probes",
-        &[("AWS_ACCESS_KEY_ID", "{access}"), ("AWS_SECRET_ACCESS_KEY", "{secret}")],
-    )
-    .await;
+    in_child("child_probes", &[("AWS_ACCESS_KEY_ID", "{access}"), ("AWS_SECRET_ACCESS_KEY", "{secret}")]).await;
 }
 
 #[tokio::test]
@@ -238,11 +190,7 @@ async fn child_probes() {
 async fn region_and_endpoint_may_come_from_the_environment() {
     let keys = [("AWS_ACCESS_KEY_ID", "{access}"), ("AWS_SECRET_ACCESS_KEY", "{secret}")];
     for endpoint in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
-        in_child(
-            "child_probes_bare_url",
-            &[keys[0], keys[1], (endpoint, "{endpoint}"), ("AWS_REGION", "us-east-1")],
-        )
-        .await;
+        in_child("child_probes_bare_url", &[keys[0], keys[1], (endpoint, "{endpoint}"), ("AWS_REGION", "us-east-1")]).await;
     }
 }
 
@@ -251,11 +199,7 @@ async fn region_and_endpoint_may_come_from_the_environment() {
 async fn child_probes_bare_url() {
     let url = format!("s3://{}", of_child("OPLOGUE_TEST_BUCKET"));
     let storage = Storage::open(&url, &StorageOptions::default()).expect("a good URL");
-    assert!(
-        storage.location().contains(&of_child("OPLOGUE_TEST_ENDPOINT")),
-        "{}",
-        storage.location()
-    );
+    assert!(storage.location().contains(&of_child("OPLOGUE_TEST_ENDPOINT")), "{}", storage.location());
     let report = storage.probe().await;
     assert!(report.is_ok(), "{report:?}");
 }
@@ -268,16 +212,8 @@ async fn a_machine_without_authorities_needs_none_for_plain_http() {
 
 #[tokio::test]
 async fn options_win_over_the_environment() {
-    let wrong = [
-        ("AWS_ACCESS_KEY_ID", "WRONG"),
-        ("AWS_SECRET_ACCESS_KEY", "WRONG"),
-        ("AWS_SESSION_TOKEN", "WRONG"),
-    ];
-    in_child(
-        "child_probes_with_options",
-        &[wrong[0], wrong[1], wrong[2], ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")],
-    )
-    .await;
+    let wrong = [("AWS_ACCESS_KEY_ID", "WRONG"), ("AWS_SECRET_ACCESS_KEY", "WRONG"), ("AWS_SESSION_TOKEN", "WRONG")];
+    in_child("child_probes_with_options", &[wrong[0], wrong[1], wrong[2], ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")]).await;
 }
 
 #[tokio::test]
@@ -285,15 +221,8 @@ async fn options_win_over_the_environment() {
 async fn child_probes_with_options() {
     let keys = of_child("OPLOGUE_TEST_KEYS");
     let (access, secret) = keys.split_once(':').expect("two keys");
-    let options = StorageOptions {
-        access_key: Some(access.into()),
-        secret_key: Some(secret.into()),
-        ..Default::default()
-    };
-    let report = Storage::open(&of_child("OPLOGUE_TEST_URL"), &options)
-        .expect("a good URL")
-        .probe()
-        .await;
+    let options = StorageOptions { access_key: Some(access.into()), secret_key: Some(secret.into()), ..Default::default() };
+    let report = Storage::open(&of_child("OPLOGUE_TEST_URL"), &options).expect("a good URL").probe().await;
     assert!(report.is_ok(), "{report:?}");
 }
 
@@ -323,10 +252,7 @@ async fn metadata_service(access_key: String, secret_key: String) -> String {
                 ),
                 other => panic!("asked for {other}"),
             };
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                body.len()
-            );
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
             connection.write_all(answer.as_bytes()).await.expect("the answer is taken");
         }
     });

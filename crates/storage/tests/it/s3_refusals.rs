@@ -32,10 +32,7 @@ async fn errors(storage: &Storage) -> Vec<StorageError> {
 fn says(error: &StorageError, bucket: &S3Bucket) {
     let shown = error.to_string();
     assert!(shown.contains(&bucket.bucket) && shown.contains(&bucket.endpoint), "{shown}");
-    assert!(
-        !shown.contains(&bucket.secret_key) && !shown.contains(&bucket.access_key),
-        "{shown}"
-    );
+    assert!(!shown.contains(&bucket.secret_key) && !shown.contains(&bucket.access_key), "{shown}");
 }
 
 #[tokio::test]
@@ -50,14 +47,8 @@ async fn a_missing_bucket() {
 #[tokio::test]
 async fn a_wrong_secret_and_an_unknown_key() {
     let bucket = new_bucket().await;
-    let wrong_secret = StorageOptions {
-        secret_key: Some("wrong".into()),
-        ..options(&bucket)
-    };
-    let unknown_key = StorageOptions {
-        access_key: Some("AKUNKNOWN".into()),
-        ..options(&bucket)
-    };
+    let wrong_secret = StorageOptions { secret_key: Some("wrong".into()), ..options(&bucket) };
+    let unknown_key = StorageOptions { access_key: Some("AKUNKNOWN".into()), ..options(&bucket) };
     for options in [wrong_secret, unknown_key] {
         for error in errors(&open(&bucket, &options)).await {
             assert!(matches!(error, StorageError::BadCredentials { .. }), "{error}");
@@ -70,11 +61,7 @@ async fn a_wrong_secret_and_an_unknown_key() {
 async fn somebody_elses_bucket() {
     let bucket = new_bucket().await;
     let (access_key, secret_key) = server().await.new_user().await.expect("a user");
-    let stranger = StorageOptions {
-        access_key: Some(access_key),
-        secret_key: Some(secret_key),
-        ..options(&bucket)
-    };
+    let stranger = StorageOptions { access_key: Some(access_key), secret_key: Some(secret_key), ..options(&bucket) };
     for error in errors(&open(&bucket, &stranger)).await {
         assert!(matches!(error, StorageError::Denied { .. }), "{error}");
         says(&error, &bucket);
@@ -85,15 +72,8 @@ async fn somebody_elses_bucket() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let bucket = S3Bucket {
-        endpoint: "http://127.0.0.1:1".into(),
-        ..new_bucket().await
-    };
-    let options = StorageOptions {
-        retries_max: 1,
-        retry_delay_max: Duration::from_millis(1),
-        ..options(&bucket)
-    };
+    let bucket = S3Bucket { endpoint: "http://127.0.0.1:1".into(), ..new_bucket().await };
+    let options = StorageOptions { retries_max: 1, retry_delay_max: Duration::from_millis(1), ..options(&bucket) };
     for error in errors(&open(&bucket, &options)).await {
         assert!(matches!(error, StorageError::Unavailable { .. }) && error.is_temporary(), "{error}");
         says(&error, &bucket);
@@ -106,10 +86,7 @@ async fn something_else_than_s3_answers() {
     let bucket = new_bucket().await;
     let endpoint = bucket.https_endpoint.replace("https://", "http://");
     let bucket = S3Bucket { endpoint, ..bucket };
-    let options = StorageOptions {
-        retries_max: 0,
-        ..options(&bucket)
-    };
+    let options = StorageOptions { retries_max: 0, ..options(&bucket) };
     for error in errors(&open(&bucket, &options)).await {
         assert!(!error.is_not_found(), "{error}");
         says(&error, &bucket);

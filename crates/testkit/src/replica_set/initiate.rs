@@ -17,22 +17,13 @@ impl ReplicaSet {
         let data = self.folder.path().join(&name);
         std::fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
         let arguments = self.arguments(member);
-        self.folder.spawn(
-            &name,
-            &self.mongod.program,
-            &self.mongod.environment,
-            &arguments,
-        )
+        self.folder.spawn(&name, &self.mongod.program, &self.mongod.environment, &arguments)
     }
 
     fn arguments(&self, member: usize) -> Vec<String> {
         let options = &self.options;
         let file = |name: &str| self.folder.path().join(name).display().to_string();
-        let mut arguments = common_arguments(
-            &file(&process_name(member)),
-            self.ports[member].number(),
-            options.cache_gb,
-        );
+        let mut arguments = common_arguments(&file(&process_name(member)), self.ports[member].number(), options.cache_gb);
         let mut set = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
         set("logpath", self.log_path(member).display().to_string());
         set("replSet", options.name.clone());
@@ -42,10 +33,7 @@ impl ReplicaSet {
         }
         if let Some(certificates) = &self.certificates {
             set("tlsMode", "requireTLS".into());
-            set(
-                "tlsCertificateKeyFile",
-                certificates.server.display().to_string(),
-            );
+            set("tlsCertificateKeyFile", certificates.server.display().to_string());
             set("tlsCAFile", certificates.ca.display().to_string());
         }
         if options.test_commands {
@@ -53,10 +41,7 @@ impl ReplicaSet {
         }
         if options.version.series() >= (5, 0) {
             // A clean shutdown otherwise lets clients drain for 15 s. Older servers do not know the parameter.
-            set(
-                "setParameter",
-                "shutdownTimeoutMillisForSignaledShutdown=100".into(),
-            );
+            set("setParameter", "shutdownTimeoutMillisForSignaledShutdown=100".into());
         }
         for (name, value) in &options.set_parameters {
             set("setParameter", format!("{name}={value}"));
@@ -75,10 +60,7 @@ impl ReplicaSet {
         }
         let first = connect(&self.uri_of_internal(0)).await?;
         let admin = first.database("admin");
-        admin
-            .run_command(doc! {"replSetInitiate": self.configuration()})
-            .await
-            .context("replSetInitiate")?;
+        admin.run_command(doc! {"replSetInitiate": self.configuration()}).await.context("replSetInitiate")?;
         if self.options.members > 1 {
             // An election of its own would only come after the election timeout.
             self.wait_primary_or_elect(Duration::ZERO).await?;
@@ -89,10 +71,7 @@ impl ReplicaSet {
         if self.options.auth {
             let (user, password) = ROOT;
             let create = doc! {"createUser": user, "pwd": password, "roles": ["root"], "writeConcern": {"w": "majority"}};
-            admin
-                .run_command(create)
-                .await
-                .context("creating the root user")?;
+            admin.run_command(create).await.context("creating the root user")?;
         }
         Ok(())
     }
@@ -105,29 +84,19 @@ impl ReplicaSet {
             if let Some(end) = self.folder.ended(&name) {
                 return Ok(Some(Err(end)));
             }
-            Ok(tokio::net::TcpStream::connect(&address)
-                .await
-                .ok()
-                .map(|_| Ok(())))
+            Ok(tokio::net::TcpStream::connect(&address).await.ok().map(|_| Ok(())))
         })
         .await?
         .map_err(|end| {
             let output = tail(&self.folder.path().join(format!("{name}.out")), 10);
-            anyhow::anyhow!(
-                "mongod {address} {end}\n{output}\n{}",
-                tail(&self.log_path(member), 15)
-            )
+            anyhow::anyhow!("mongod {address} {end}\n{output}\n{}", tail(&self.log_path(member), 15))
         })
     }
 
     /// Waits until every running member is primary, secondary or arbiter.
     pub async fn wait_members(&self) -> anyhow::Result<()> {
         for (member, client) in self.running_clients().await? {
-            until(
-                &format!("member {member} to be primary, secondary or arbiter"),
-                || working(&client),
-            )
-            .await?;
+            until(&format!("member {member} to be primary, secondary or arbiter"), || working(&client)).await?;
         }
         Ok(())
     }
@@ -136,12 +105,7 @@ impl ReplicaSet {
         let mut members = Vec::new();
         for (member, host) in self.hosts().into_iter().enumerate() {
             let mut entry = doc! {"_id": member as i32, "host": host};
-            for (_, settings) in self
-                .options
-                .member_settings
-                .iter()
-                .filter(|(m, _)| *m == member)
-            {
+            for (_, settings) in self.options.member_settings.iter().filter(|(m, _)| *m == member) {
                 entry.extend(settings.clone());
             }
             members.push(entry);

@@ -45,11 +45,7 @@ impl ReplicaSet {
         let primary = self.wait_primary().await?;
         let client = connect(&self.uri_of_internal(primary)).await?;
         // Alone it is to come back soon; otherwise it must not be the next one.
-        let (seconds, catch_up) = if self.options.members == 1 {
-            (1, 0)
-        } else {
-            (60, 10)
-        };
+        let (seconds, catch_up) = if self.options.members == 1 { (1, 0) } else { (60, 10) };
         let force = self.options.members == 1;
         let command = doc! {"replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": catch_up, "force": force};
         let stepped = client.database("admin").run_command(command).await;
@@ -78,19 +74,14 @@ impl ReplicaSet {
                     let admin = client.database("admin");
                     // Refused while it is not caught up, or may not become primary: then the next one, or later.
                     let step_up = admin.run_command(doc! {"replSetStepUp": 1});
-                    if matches!(
-                        tokio::time::timeout(Duration::from_secs(5), step_up).await,
-                        Ok(Ok(_))
-                    ) {
+                    if matches!(tokio::time::timeout(Duration::from_secs(5), step_up).await, Ok(Ok(_))) {
                         break;
                     }
                 }
             }
             Ok(found)
         });
-        found
-            .await
-            .with_context(|| format!("replica set {}", self.name()))
+        found.await.with_context(|| format!("replica set {}", self.name()))
     }
 
     /// Index of the member that says it is primary now, if any.
@@ -110,9 +101,7 @@ impl ReplicaSet {
 
     fn running(&self, member: usize) -> anyhow::Result<()> {
         let end = self.folder.ended(&process_name(member));
-        end.map_or(Ok(()), |end| {
-            Err(anyhow::anyhow!("member {member} does not run: {end}"))
-        })
+        end.map_or(Ok(()), |end| Err(anyhow::anyhow!("member {member} does not run: {end}")))
     }
 
     /// A direct client of each running member, made on the caller's own runtime.
@@ -129,14 +118,7 @@ impl ReplicaSet {
 async fn primary_among(clients: &[(usize, Client)]) -> Option<usize> {
     let asked = clients.iter().map(|(member, client)| async move {
         let answer = is_master(client).await.ok()?;
-        answer
-            .get_bool("ismaster")
-            .unwrap_or(false)
-            .then_some(*member)
+        answer.get_bool("ismaster").unwrap_or(false).then_some(*member)
     });
-    futures::future::join_all(asked)
-        .await
-        .into_iter()
-        .flatten()
-        .next()
+    futures::future::join_all(asked).await.into_iter().flatten().next()
 }

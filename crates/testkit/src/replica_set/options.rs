@@ -82,17 +82,9 @@ impl ReplicaSetOptions {
     }
 
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            (1..=7).contains(&self.members),
-            "a replica set has 1 to 7 voting members, not {}",
-            self.members
-        );
+        anyhow::ensure!((1..=7).contains(&self.members), "a replica set has 1 to 7 voting members, not {}", self.members);
         for (member, settings) in &self.member_settings {
-            anyhow::ensure!(
-                *member < self.members,
-                "settings for member {member} of {}: {settings}",
-                self.members
-            );
+            anyhow::ensure!(*member < self.members, "settings for member {member} of {}: {settings}", self.members);
         }
         Ok(())
     }

@@ -40,10 +40,7 @@ impl S3Bucket {
 
     fn url_at(&self, endpoint: &str, folder: &str) -> String {
         let slash = if folder.is_empty() { "" } else { "/" };
-        format!(
-            "s3://{}{slash}{folder}?endpoint={endpoint}&region=us-east-1&path-style=true",
-            self.bucket
-        )
+        format!("s3://{}{slash}{folder}?endpoint={endpoint}&region=us-east-1&path-style=true", self.bucket)
     }
 
     /// Names of all objects, sorted by the server (by bytes).
@@ -51,24 +48,13 @@ impl S3Bucket {
         let mut keys: Vec<String> = Vec::new();
         loop {
             let after = keys.last().cloned().unwrap_or_default();
-            let query = [
-                ("encoding-type", "url"),
-                ("list-type", "2"),
-                ("start-after", after.as_str()),
-            ];
+            let query = [("encoding-type", "url"), ("list-type", "2"), ("start-after", after.as_str())];
             let answer = self.request("GET", None, &query, &[], &[]).await?;
-            anyhow::ensure!(
-                answer.status == 200,
-                "listing bucket {}: {}",
-                self.bucket,
-                answer.describe()
-            );
+            anyhow::ensure!(answer.status == 200, "listing bucket {}: {}", self.bucket, answer.describe());
             let text = String::from_utf8_lossy(&answer.body);
             let before = keys.len();
             for part in text.split("<Key>").skip(1) {
-                keys.push(http::decoded(
-                    part.split("</Key>").next().unwrap_or_default(),
-                )?);
+                keys.push(http::decoded(part.split("</Key>").next().unwrap_or_default())?);
             }
             if !text.contains("<IsTruncated>true</IsTruncated>") || keys.len() == before {
                 return Ok(keys);
@@ -79,33 +65,21 @@ impl S3Bucket {
     /// The whole object.
     pub async fn get(&self, key: &str) -> anyhow::Result<Vec<u8>> {
         let answer = self.request("GET", Some(key), &[], &[], &[]).await?;
-        anyhow::ensure!(
-            answer.status == 200,
-            "getting {key:?}: {}",
-            answer.describe()
-        );
+        anyhow::ensure!(answer.status == 200, "getting {key:?}: {}", answer.describe());
         Ok(answer.body)
     }
 
     /// Stores an object under exactly this key.
     pub async fn put(&self, key: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let answer = self.request("PUT", Some(key), &[], &[], bytes).await?;
-        anyhow::ensure!(
-            answer.status == 200,
-            "putting {key:?}: {}",
-            answer.describe()
-        );
+        anyhow::ensure!(answer.status == 200, "putting {key:?}: {}", answer.describe());
         Ok(())
     }
 
     /// Removes an object; absent is fine.
     pub async fn delete(&self, key: &str) -> anyhow::Result<()> {
         let answer = self.request("DELETE", Some(key), &[], &[], &[]).await?;
-        anyhow::ensure!(
-            answer.status == 204,
-            "deleting {key:?}: {}",
-            answer.describe()
-        );
+        anyhow::ensure!(answer.status == 204, "deleting {key:?}: {}", answer.describe());
         Ok(())
     }
 
@@ -122,34 +96,13 @@ impl S3Bucket {
             Some(key) => format!("/{}/{}", self.bucket, http::encoded(key, true)),
             None => format!("/{}", self.bucket),
         };
-        let query: Vec<String> = query
-            .iter()
-            .map(|(name, value)| {
-                format!(
-                    "{}={}",
-                    http::encoded(name, false),
-                    http::encoded(value, false)
-                )
-            })
-            .collect();
+        let query: Vec<String> =
+            query.iter().map(|(name, value)| format!("{}={}", http::encoded(name, false), http::encoded(value, false))).collect();
         let query = query.join("&");
         let host = self.endpoint.trim_start_matches("http://");
         // The server's own clock: no clock of ours can be wrong then.
-        let date = signing::amz_date(
-            http::exchange(host, "GET", "/", "", &[], &[])
-                .await?
-                .header("date")
-                .unwrap_or_default(),
-        )?;
-        let request = signing::Request {
-            method,
-            host,
-            path: &path,
-            query: &query,
-            headers,
-            body,
-            date: &date,
-        };
+        let date = signing::amz_date(http::exchange(host, "GET", "/", "", &[], &[]).await?.header("date").unwrap_or_default())?;
+        let request = signing::Request { method, host, path: &path, query: &query, headers, body, date: &date };
         let signed = signing::sign(&request, &self.access_key, &self.secret_key);
         http::exchange(host, method, &path, &query, &signed, body).await
     }

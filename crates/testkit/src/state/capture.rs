@@ -15,16 +15,10 @@ const BUCKETS: &str = "system.buckets.";
 /// Reads the whole state. Nobody may write meanwhile: it is not one point in time.
 pub async fn capture(client: &Client) -> anyhow::Result<State> {
     let mut state = State::default();
-    for name in client
-        .list_database_names()
-        .await
-        .context("listing the databases")?
-    {
+    for name in client.list_database_names().await.context("listing the databases")? {
         if name != "local" && name != "config" {
             let database = client.database(&name);
-            capture_database(&database, &mut state.collections)
-                .await
-                .with_context(|| format!("capturing database {name}"))?;
+            capture_database(&database, &mut state.collections).await.with_context(|| format!("capturing database {name}"))?;
         }
     }
     let admin = client.database("admin");
@@ -33,24 +27,12 @@ pub async fn capture(client: &Client) -> anyhow::Result<State> {
     Ok(state)
 }
 
-async fn capture_database(
-    database: &Database,
-    into: &mut BTreeMap<String, CollectionState>,
-) -> anyhow::Result<()> {
+async fn capture_database(database: &Database, into: &mut BTreeMap<String, CollectionState>) -> anyhow::Result<()> {
     let listed = list_collections(database).await?;
     let text = |d: &Document, field: &str| d.get_str(field).unwrap_or_default().to_string();
-    let uuids: BTreeMap<String, String> = listed
-        .iter()
-        .filter_map(|d| Some((text(d, "name"), uuid_of(d)?)))
-        .collect();
-    let hashes = database
-        .run_command(doc! {"dbHash": 1})
-        .await
-        .context("dbHash")?;
-    let hashes = hashes
-        .get_document("collections")
-        .cloned()
-        .unwrap_or_default();
+    let uuids: BTreeMap<String, String> = listed.iter().filter_map(|d| Some((text(d, "name"), uuid_of(d)?))).collect();
+    let hashes = database.run_command(doc! {"dbHash": 1}).await.context("dbHash")?;
+    let hashes = hashes.get_document("collections").cloned().unwrap_or_default();
     for entry in listed {
         let name = text(&entry, "name");
         if !is_users_own(database.name(), &name) {
@@ -58,18 +40,10 @@ async fn capture_database(
         }
         let kind = text(&entry, "type");
         let options = sorted(entry.get_document("options").cloned().unwrap_or_default());
-        let mut state = CollectionState {
-            options,
-            ..CollectionState::default()
-        };
+        let mut state = CollectionState { options, ..CollectionState::default() };
         if kind != "view" {
-            state.indexes = indexes(database, &name)
-                .await
-                .with_context(|| format!("indexes of {name}"))?;
-            state.documents = database
-                .collection::<Document>(&name)
-                .count_documents(doc! {})
-                .await?;
+            state.indexes = indexes(database, &name).await.with_context(|| format!("indexes of {name}"))?;
+            state.documents = database.collection::<Document>(&name).count_documents(doc! {}).await?;
         }
         match kind.as_str() {
             "timeseries" => {
@@ -104,24 +78,16 @@ fn is_users_own(database: &str, name: &str) -> bool {
 }
 
 async fn list_collections(database: &Database) -> anyhow::Result<Vec<Document>> {
-    let cursor = database
-        .run_cursor_command(doc! {"listCollections": 1})
-        .await
-        .context("listCollections")?;
+    let cursor = database.run_cursor_command(doc! {"listCollections": 1}).await.context("listCollections")?;
     Ok(cursor.try_collect().await?)
 }
 
 async fn indexes(database: &Database, name: &str) -> anyhow::Result<BTreeMap<String, Document>> {
-    let cursor = database
-        .run_cursor_command(doc! {"listIndexes": name})
-        .await?;
+    let cursor = database.run_cursor_command(doc! {"listIndexes": name}).await?;
     let specs: Vec<Document> = cursor.try_collect().await?;
     let named = specs.into_iter().map(|mut spec| {
         spec.remove("ns");
-        (
-            spec.get_str("name").unwrap_or_default().to_string(),
-            sorted(spec),
-        )
+        (spec.get_str("name").unwrap_or_default().to_string(), sorted(spec))
     });
     Ok(named.collect())
 }
@@ -136,10 +102,7 @@ fn uuid_of(entry: &Document) -> Option<String> {
 /// SHA-256 over every document's bytes: in the order found, or in an order that depends on the documents only.
 async fn hash_documents(database: &Database, name: &str, natural: bool) -> anyhow::Result<String> {
     let collection = database.collection::<RawDocumentBuf>(name);
-    let mut found = collection
-        .find(doc! {})
-        .await
-        .with_context(|| format!("reading {name}"))?;
+    let mut found = collection.find(doc! {}).await.with_context(|| format!("reading {name}"))?;
     let mut hashes: Vec<[u8; 32]> = Vec::new();
     while let Some(document) = found.try_next().await? {
         hashes.push(Sha256::digest(document.as_bytes()).into());
@@ -151,20 +114,12 @@ async fn hash_documents(database: &Database, name: &str, natural: bool) -> anyho
 }
 
 async fn principals(admin: &Database, name: &str) -> anyhow::Result<BTreeMap<String, Principal>> {
-    let mut found = admin
-        .collection::<Document>(name)
-        .find(doc! {})
-        .await
-        .with_context(|| format!("reading admin.{name}"))?;
+    let mut found = admin.collection::<Document>(name).find(doc! {}).await.with_context(|| format!("reading admin.{name}"))?;
     let mut all = BTreeMap::new();
     while let Some(mut document) = found.try_next().await? {
         let mut secrets = Document::new();
         for field in ["credentials", "userId"] {
-            secrets.extend(
-                document
-                    .remove(field)
-                    .map(|value| (field.to_string(), value)),
-            );
+            secrets.extend(document.remove(field).map(|value| (field.to_string(), value)));
         }
         // The server keeps these as sets.
         for field in ["roles", "privileges"] {
@@ -173,16 +128,8 @@ async fn principals(admin: &Database, name: &str) -> anyhow::Result<BTreeMap<Str
             }
         }
         let id = document.get_str("_id").unwrap_or_default().to_string();
-        let secret_hash = hex::encode(Sha256::digest(
-            bson::serialize_to_vec(&secrets).context("encoding credentials")?,
-        ));
-        all.insert(
-            id,
-            Principal {
-                document: sorted(document),
-                secret_hash,
-            },
-        );
+        let secret_hash = hex::encode(Sha256::digest(bson::serialize_to_vec(&secrets).context("encoding credentials")?));
+        all.insert(id, Principal { document: sorted(document), secret_hash });
     }
     Ok(all)
 }

@@ -115,10 +115,7 @@ fn a_shard_that_left_ends_the_older_base_and_the_next_base_is_named() {
         10,
     );
     let PlanError::Gap { gap, nearest, .. } = &error else { panic!("{error}") };
-    assert_eq!(
-        (gap.replica_set.as_str(), gap.range.after, *nearest),
-        ("rs1", at(7), Nearest { before: Some(at(7)), after: Some(at(15)) })
-    );
+    assert_eq!((gap.replica_set.as_str(), gap.range.after, *nearest), ("rs1", at(7), Nearest { before: Some(at(7)), after: Some(at(15)) }));
 }
 
 #[test]

@@ -7,9 +7,8 @@ use crate::backup::BackupProblem;
 
 #[test]
 fn the_latest_moment_is_the_end_of_the_whole_chain() {
-    let latest = |drawing| {
-        choose(&catalog(drawing), &Moment::Latest, &everything()).map(|choice| (choice.base.to_string(), choice.through))
-    };
+    let latest =
+        |drawing| choose(&catalog(drawing), &Moment::Latest, &everything()).map(|choice| (choice.base.to_string(), choice.through));
     assert_eq!(latest("rs0   B==|---|---|"), Ok(("B".to_owned(), at(11))));
     assert_eq!(latest("rs0   B==|---|   |---|"), Ok(("B".to_owned(), at(7))));
     assert_eq!(latest("rs0   B==|---|   C==|"), Ok(("C".to_owned(), at(14))));
@@ -80,10 +79,7 @@ fn an_unknown_backup_is_answered_with_the_known_ones() {
 fn a_long_list_of_backups_does_not_hide_the_error() {
     let known: Vec<_> = (0..25).map(|number| backup_name(&format!("b{number}"))).collect();
     let text = PlanError::UnknownBackup { name: backup_name("X"), known }.to_string();
-    assert!(
-        text.contains("b24") && text.contains("b15") && !text.contains("b14") && text.ends_with("and 15 older ones"),
-        "{text}"
-    );
+    assert!(text.contains("b24") && text.contains("b15") && !text.contains("b14") && text.ends_with("and 15 older ones"), "{text}");
 }
 
 #[test]

@@ -65,7 +65,8 @@ impl BackupJson {
             fields.push(("sel_users_and_roles", json!(true)));
         }
         let (start, end) = (self.start_seconds, self.last_transition_seconds);
-        let nomination = |replica_set: &ReplicaSetJson| json!({ "rs": replica_set.name.as_str(), "n": [replica_set.node], "ack": replica_set.node });
+        let nomination =
+            |replica_set: &ReplicaSetJson| json!({ "rs": replica_set.name.as_str(), "n": [replica_set.node], "ack": replica_set.node });
         fields.extend([
             ("replsets", self.replica_sets.iter().map(|replica_set| replica_set.to_value(end)).collect()),
             ("compression", json!(self.compression)),

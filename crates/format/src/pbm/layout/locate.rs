@@ -148,11 +148,8 @@ mod tests {
 
     #[test]
     fn the_ordinal_and_the_folders_of_a_slice_may_differ() {
-        let expected = Located::Slice {
-            replica_set: rs("rs0"),
-            range: range((1_795_390_848, 0), (1_795_390_852, 1)),
-            compression: Compression::Gzip,
-        };
+        let expected =
+            Located::Slice { replica_set: rs("rs0"), range: range((1_795_390_848, 0), (1_795_390_852, 1)), compression: Compression::Gzip };
         for name in [
             "pbmPitr/rs0/20261122/20261122234048.20261122234052-1.oplog.gz",
             "pbmPitr/rs0/20261122234048.20261122234052-1.oplog.gz",

@@ -55,8 +55,7 @@ mod tests {
 
     #[test]
     fn continuations_are_put_together_and_a_missing_one_is_told() {
-        let listed =
-            [("a.pbmpart.2", 3), ("a", 10), ("a.pbmpart.1", 10), ("b", 1), ("c", 5), ("c.pbmpart.2", 5), ("d.pbmpart.1", 1)];
+        let listed = [("a.pbmpart.2", 3), ("a", 10), ("a.pbmpart.1", 10), ("b", 1), ("c", 5), ("c.pbmpart.2", 5), ("d.pbmpart.1", 1)];
         let joined = join_parts(listed);
         let whole = |bytes, parts, missing| WholeObject { bytes, parts, missing };
         assert_eq!(joined["a"], whole(23, 2, None));
