@@ -250,7 +250,7 @@ impl Measured {
             ),
             REFERENCE.to_owned(),
         ];
-        Figures { conditions, rates, usage: self.usage.into(), notes }
+        Figures { conditions, rates, usage: self.usage, notes }
     }
 }
 

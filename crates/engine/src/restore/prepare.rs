@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bson::RawBson;
-use oplogue_domain::plan::{Choice, Part, choose};
+use oplogue_domain::plan::{Part, choose};
 use oplogue_domain::{Catalog, Namespace, NamespaceSelection, Rename, ReplicaSetName};
 use oplogue_mongo::{ListedCollection, MongoError};
 use oplogue_oplog::{CollectionKind, CollectionSpec, Outcome, SelectedSurvivor, SelectedView};
@@ -110,12 +110,16 @@ async fn prepare_unless_cancelled(
     progress.begin(Step::Prepare, Unit::Items, None);
     let target = target_facts(&request).await?;
     let catalog = request.repository.catalog().await.context("list what is on the storage")?;
+    let source = source_replica_set(&request, &target.replica_set);
+    refuse_unknown_source(&catalog, &source, &target.replica_set)?;
+    // One replica set is restored: what others on the storage lack must not stand in its way.
+    let catalog = catalog.only(std::slice::from_ref(&source));
     let choice = choose(&catalog, &request.moment, &request.selection).map_err(|error| {
         Refused::new(format!("{error}{}", unreadable(&catalog))).advise("`oplogue timeline` shows every moment that can be restored")
     })?;
     let base = catalog.backup(&choice.base).context("the chosen base is in the catalog it was chosen from")?;
-    let source = source_replica_set(&request, &target.replica_set);
-    let part = part_of(&choice, &source, &target.replica_set)?;
+    let part =
+        choice.parts.iter().find(|part| part.replica_set == source).cloned().context("a choice among one replica set is about it")?;
     compose::fits(base, &target.versions)?;
     let contents = request.repository.snapshot(base, &source).await.context("open the backup")?;
     progress.end(Step::Prepare);
@@ -213,17 +217,18 @@ fn source_replica_set(request: &RestoreRequest, target: &ReplicaSetName) -> Repl
     mapped.map_or_else(|| target.clone(), |(_, from)| from.clone())
 }
 
-fn part_of(choice: &Choice, source: &ReplicaSetName, target: &ReplicaSetName) -> anyhow::Result<Part> {
-    let part = choice.parts.iter().find(|part| part.replica_set == *source);
-    part.cloned().ok_or_else(|| {
-        let held: Vec<&str> = choice.parts.iter().map(|part| part.replica_set.as_str()).collect();
-        let advice = match held.as_slice() {
-            [one] => format!("to restore it here, add --replset-remapping {target}={one}"),
-            _ => format!("choose one of them with --replset-remapping {target}=NAME"),
-        };
-        let reason = format!("backup {} does not hold replica set {source}; it holds {}", choice.base, held.join(", "));
-        Refused::new(reason).advise(advice).into()
-    })
+fn refuse_unknown_source(catalog: &Catalog, source: &ReplicaSetName, target: &ReplicaSetName) -> anyhow::Result<()> {
+    let held = catalog.replica_sets();
+    // With nothing there at all, choosing says so better.
+    if held.is_empty() || held.contains(source) {
+        return Ok(());
+    }
+    let advice = match held.as_slice() {
+        [one] => format!("to restore it here, add --replset-remapping {target}={one}"),
+        _ => format!("choose one of them with --replset-remapping {target}=NAME"),
+    };
+    let names = held.iter().map(ReplicaSetName::as_str).collect::<Vec<_>>().join(", ");
+    Err(Refused::new(format!("the storage holds nothing of replica set {source}; it holds {names}")).advise(advice).into())
 }
 
 /// The last document of every capped collection is needed before the oplog is followed; the object is checked on the way.
