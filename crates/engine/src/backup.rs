@@ -152,8 +152,9 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     progress.end(Step::Snapshot);
 
     progress.begin(Step::Oplog, Unit::Entries, None);
-    let last = oplog.unless_it_fails(last_entry(request, &node)).await?;
-    let spooled = oplog.finish(last).await?;
+    let end = oplog.unless_it_fails(last_entry(request, &node)).await?;
+    let spooled = oplog.finish(end).await?;
+    let last = spooled.last;
     notes.extend(spooled.notes);
     progress.end(Step::Oplog);
 
@@ -196,14 +197,16 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     })
 }
 
-/// A moment that a majority has, not before the end of the dump. The note is what makes it exist on an idle replica set.
+/// An entry that a majority has, not before the end of the dump: our note, which makes one exist on an idle replica set. What the
+/// majority has beyond it may be a time without an entry (a transaction reserves more times than it writes).
 async fn last_entry(request: &BackupRequest, node: &Connection) -> anyhow::Result<OplogTime> {
     let note = request
         .connection
         .append_note("oplogue: end of the documents of a backup")
         .await
         .context("mark the end of the documents in the oplog")?;
-    node.wait_for_majority(note, MAJORITY_LIMIT).await.context("wait until a majority has the end of the documents")
+    node.wait_for_majority(note, MAJORITY_LIMIT).await.context("wait until a majority has the end of the documents")?;
+    Ok(note)
 }
 
 /// Refuses a selection that matches nothing at all; tells about each pattern that matches nothing.

@@ -220,7 +220,7 @@ fn needed(reason: &str) -> String {
     let role = match command {
         "replSetGetStatus" | "replSetGetConfig" | "getParameter" | "serverStatus" => "the role `clusterMonitor`",
         "find" | "listDatabases" | "listCollections" | "listIndexes" | "collStats" | "aggregate" | "appendOplogNote" => "the role `backup`",
-        "findAndModify" | "findandmodify" => "the right to write `admin.oplogueLeases`",
+        "findAndModify" | "findandmodify" => "the right to write `config.oplogueLeases`",
         "applyOps" => "the role `root`, or the privileges of a restore",
         "" => "more rights",
         _ => "the roles `restore`, `dbAdminAnyDatabase` and `readWriteAnyDatabase`",

@@ -1,6 +1,6 @@
 //! Exclusive rights with an expiry, kept in the replica set itself.
 //!
-//! A lease is a document of `admin.oplogueLeases`, named by its purpose. It is taken and renewed by one majority write whose
+//! A lease is a document of `config.oplogueLeases`, named by its purpose. It is taken and renewed by one majority write whose
 //! condition and times are both computed by the primary (`$$NOW`), so the clocks of the programs that compete do not matter. Each
 //! takeover increases `fence`. A holder that stops renewing loses the lease when it expires, and finds out at its next renewal.
 
@@ -13,6 +13,9 @@ use crate::command::{Patience, number, raw};
 use crate::connect::Connection;
 use crate::error::MongoError;
 
+/// PBM's restore skips what it does not know in `config`. In `admin` it would replay renewals from our slices into a collection that
+/// no backup holds, and fail ("cannot apply insert or update operation on a non-existent namespace").
+const DATABASE: &str = "config";
 const COLLECTION: &str = "oplogueLeases";
 /// Attempts when two first takers collide on `_id`.
 const COLLISIONS_MAX: u32 = 5;
@@ -76,7 +79,7 @@ impl Connection {
             "writeConcern": self.majority(),
         };
         for _ in 0..COLLISIONS_MAX {
-            let reply = match self.primary().run_again(&what, "admin", command.clone(), Patience::Short).await {
+            let reply = match self.primary().run_again(&what, DATABASE, command.clone(), Patience::Short).await {
                 // Two first takers at once: one of the two upserts.
                 Err(error) if error.has_code(&[11000]) => continue,
                 reply => reply?,
@@ -107,7 +110,7 @@ impl Connection {
             "update": [{ "$set": { "expires": { "$add": ["$$NOW", millis(ttl)] } } }],
             "writeConcern": self.majority(),
         };
-        let reply = self.primary().run_again(&what, "admin", command, Patience::Short).await?;
+        let reply = self.primary().run_again(&what, DATABASE, command, Patience::Short).await?;
         match reply.get_document("value") {
             Ok(value) => Ok(Lease { expires_millis: expires(value), ..lease.clone() }),
             Err(_) => {
@@ -129,7 +132,7 @@ impl Connection {
             "updates": [{ "q": { "_id": &lease.purpose, "token": lease.token }, "u": { "$set": { "expires": bson::DateTime::from_millis(0) } } }],
             "writeConcern": self.majority(),
         };
-        self.primary().run_again(&what, "admin", command, Patience::Short).await.map(|_| ())
+        self.primary().run_again(&what, DATABASE, command, Patience::Short).await.map(|_| ())
     }
 
     /// Who has the lease `purpose`, or had it last.
@@ -140,7 +143,7 @@ impl Connection {
             "pipeline": [{ "$match": { "_id": purpose } }, { "$addFields": { "held": { "$gt": ["$expires", "$$NOW"] } } }],
         };
         let primary = self.primary();
-        let found = primary.collect(&what, "admin", command).await?;
+        let found = primary.collect(&what, DATABASE, command).await?;
         let Some(found) = found.first() else { return Ok(None) };
         let found = crate::command::decoded(&what, found)?;
         let held = found.get_bool("held").unwrap_or(false);
@@ -159,7 +162,7 @@ impl Connection {
             "updates": [{ "q": { "_id": purpose }, "u": { "$set": { "expires": bson::DateTime::from_millis(0) } } }],
             "writeConcern": self.majority(),
         };
-        self.primary().run("expire a lease", "admin", raw("expire a lease", &command)?, Patience::Short).await.map(|_| ())
+        self.primary().run("expire a lease", DATABASE, raw("expire a lease", &command)?, Patience::Short).await.map(|_| ())
     }
 }
 

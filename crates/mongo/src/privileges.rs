@@ -99,7 +99,7 @@ const BACKUP: [Need; 12] = [
     need(Collection("admin", "system.roles"), &["find"], "read the roles"),
 ];
 
-const LEASES: Need = need(Collection("admin", "oplogueLeases"), &["find", "insert", "update"], "make sure that only one slicer works");
+const LEASES: Need = need(Collection("config", "oplogueLeases"), &["find", "insert", "update"], "make sure that only one slicer works");
 
 const RESTORE: [Need; 11] = [
     need(Cluster, &["listDatabases", "replSetGetStatus", "replSetGetConfig", "getParameter"], "know what lies on the target"),
@@ -272,7 +272,8 @@ mod tests {
         let find = |resource: Document| privilege(resource, &["find"]);
         for (granted, wanted, fits) in [
             (find(doc! { "db": "", "collection": "" }), Collection("", ""), true),
-            (find(doc! { "db": "", "collection": "" }), Collection("admin", "oplogueLeases"), true),
+            (find(doc! { "db": "", "collection": "" }), Collection("admin", "things"), true),
+            (find(doc! { "db": "", "collection": "" }), Collection("config", "oplogueLeases"), false),
             (find(doc! { "db": "", "collection": "" }), Collection("admin", "system.users"), false),
             (find(doc! { "db": "", "collection": "" }), Collection("local", "oplog.rs"), false),
             (find(doc! { "db": "local", "collection": "" }), Collection("local", "oplog.rs"), true),

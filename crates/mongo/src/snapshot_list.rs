@@ -301,6 +301,7 @@ mod tests {
             ("admin.system.version", false),
             ("admin.pbmLock", false),
             ("admin.oplogueLeases", false),
+            ("config.oplogueLeases", false),
             ("config.chunks", true),
             ("config.transactions", false),
             ("config.system.sessions", false),

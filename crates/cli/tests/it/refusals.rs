@@ -158,7 +158,7 @@ async fn a_second_slicer_is_refused_with_the_name_of_the_first() {
     let (uri, storage) = (set.uri(), format!("file://{}", folder.path().display()));
     oplogue(&["backup", "--uri", &uri, "--storage", &storage]).await.done();
     let mut first = command(&["slice", "--uri", &uri, "--storage", &storage, "--json"]).spawn().expect("it starts");
-    let leases = client.database("admin").collection::<Document>("oplogueLeases");
+    let leases = client.database("config").collection::<Document>("oplogueLeases");
     let held = async {
         while leases.find_one(doc! {"holder": {"$exists": true}}).await.expect("leases can be read").is_none() {
             tokio::task::yield_now().await;

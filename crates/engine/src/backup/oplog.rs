@@ -26,6 +26,8 @@ const AWAY_MAX: Duration = Duration::from_secs(30);
 /// What was recorded.
 pub struct Recorded {
     pub spool: Spool,
+    /// The last entry: at least the moment asked for.
+    pub last: OplogTime,
     pub notes: Vec<String>,
 }
 
@@ -56,10 +58,11 @@ impl Recording {
         }
     }
 
-    /// Reads on up to the entry at `last`, which a majority has, and ends.
-    pub async fn finish(mut self, last: OplogTime) -> anyhow::Result<Recorded> {
+    /// Reads on until a majority's entry at `least` is there, and ends. It may have read further by itself, up to what a majority had:
+    /// the last entry read is where the snapshot's oplog ends.
+    pub async fn finish(mut self, least: OplogTime) -> anyhow::Result<Recorded> {
         // The task still listens: otherwise it has ended, and says why below.
-        let _ = self.end.send(Some(last));
+        let _ = self.end.send(Some(least));
         (&mut self.task).await.context("record the oplog")?
     }
 }
@@ -145,16 +148,16 @@ impl Recorder {
         Ok(())
     }
 
-    fn close(self, last: OplogTime) -> anyhow::Result<Recorded> {
-        if self.newest != Some(last) {
-            bail!("the oplog of {} has no entry at {last}, which a majority has", self.node_name());
-        }
+    fn close(self, least: OplogTime) -> anyhow::Result<Recorded> {
+        let Some(last) = self.newest.filter(|newest| *newest >= least) else {
+            bail!("the oplog of {} has no entry at {least}, which a majority has", self.node_name());
+        };
         self.progress.advance(Step::Oplog, self.entries);
         let mut notes = Vec::new();
         if self.oversized > 0 {
             notes.push(format!("{} oplog entries are larger than 16 MiB: PBM cannot replay them", self.oversized));
         }
-        Ok(Recorded { spool: self.spool, notes })
+        Ok(Recorded { spool: self.spool, last, notes })
     }
 
     fn node_name(&self) -> &str {

@@ -177,7 +177,7 @@ fn warnings(inputs: &Inputs<'_>) -> Vec<String> {
         warnings.push(format!("{} transactions had not committed at this moment: their writes are not restored", inputs.unfinished));
     }
     if base.users_and_roles && contents.users.is_none() {
-        warnings.push("the backup holds no users and roles although it should: those of the target are left as they are".to_owned());
+        warnings.push("the backup holds no users and roles: those of the target are left as they are".to_owned());
     }
     if base.selection.is_everything() {
         for stranger in &outcome.strangers {
