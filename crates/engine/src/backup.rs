@@ -130,7 +130,6 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     collections.sort_by_key(|collection| std::cmp::Reverse(collection.bytes));
     let mut writer = request.repository.begin_snapshot(name.clone(), replica_set.name.clone(), request.compression);
     let unknown = writer.assign(collections.iter().map(|collection| &collection.spec.namespace));
-    notes.extend(unknown.into_iter().map(|unknown| format!("PBM cannot restore the documents of {}: {}", unknown.namespace, unknown.why)));
     progress.end(Step::Prepare);
 
     let total = collections.iter().map(|collection| collection.bytes).sum();
@@ -145,6 +144,9 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     let read = oplog.unless_it_fails(reading.read_all(collections)).await?;
     notes.extend(read.notes);
     let mut written = read.collections;
+    // Only where there are documents to miss: not of views and empty collections.
+    let missed = unknown.into_iter().filter(|unknown| written.iter().any(|one| one.namespace == unknown.namespace && one.written.bytes > 0));
+    notes.extend(missed.map(|unknown| format!("PBM cannot restore the documents of {}: {}", unknown.namespace, unknown.why)));
     if request.selection.is_everything() || request.users_and_roles {
         let principals = oplog.unless_it_fails(documents::read_principals(&node, &writer, &request.selection)).await?;
         written.extend(principals);
