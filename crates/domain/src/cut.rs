@@ -19,7 +19,7 @@ pub struct SliceCutter {
 
 impl Default for SliceCutter {
     fn default() -> Self {
-        // DESIGN.md, decision 5. 64 MiB: some parts of an S3 multipart upload, so that a retry costs seconds, not minutes.
+        // 10 s keep the newest restorable moment seconds old. 64 MiB: some parts of an S3 multipart upload, so that a retry costs seconds, not minutes.
         Self { span: Duration::from_secs(10), bytes_max: 64 << 20 }
     }
 }

@@ -145,7 +145,8 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     notes.extend(read.notes);
     let mut written = read.collections;
     // Only where there are documents to miss: not of views and empty collections.
-    let missed = unknown.into_iter().filter(|unknown| written.iter().any(|one| one.namespace == unknown.namespace && one.written.bytes > 0));
+    let missed =
+        unknown.into_iter().filter(|unknown| written.iter().any(|one| one.namespace == unknown.namespace && one.written.bytes > 0));
     notes.extend(missed.map(|unknown| format!("PBM cannot restore the documents of {}: {}", unknown.namespace, unknown.why)));
     if request.selection.is_everything() || request.users_and_roles {
         let principals = oplog.unless_it_fails(documents::read_principals(&node, &writer, &request.selection)).await?;

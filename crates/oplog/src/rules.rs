@@ -4,7 +4,7 @@
 //! entry that nobody thought about must not be lost silently. The tests walk the tables row by row.
 //!
 //! Sources: the server's `repl/oplog.cpp` (`kOpsMap`), `oplog_entry.idl` and `coll_mod.idl` of the versions named; entries of real
-//! servers 4.2.6, 4.4.2, 5.0.4 and 6.0.5; `pbm-storage-and-algorithms.md` §6.6 for what PBM does with the same.
+//! servers 4.2.6, 4.4.2, 5.0.4 and 6.0.5; and, for what PBM does with the same, `pbm/oplog/restore.go` of PBM 2.15.
 
 mod ddl;
 mod namespaces;

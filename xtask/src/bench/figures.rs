@@ -87,7 +87,7 @@ impl Figures {
         for usage in &self.usage {
             let seconds = |samples: &Samples| format!("{:.1} s", samples.median().unwrap_or_default());
             let peak = format!("{:.0} MiB", usage.peak_bytes.largest() / f64::from(1 << 20));
-            rows.push([usage.command.to_owned(), peak, seconds(&usage.seconds), seconds(&usage.cpu_seconds)]);
+            rows.push([format!("oplogue {}", usage.command), peak, seconds(&usage.seconds), seconds(&usage.cpu_seconds)]);
         }
         text.push_str(&format!("\n{}", table(&rows)));
         text.extend(self.notes.iter().map(|note| format!("\n{note}\n")));
@@ -127,7 +127,7 @@ pub fn count(value: f64) -> String {
     text
 }
 
-/// The first and the last column to the left, numbers to the right when they are in between.
+/// Words to the left, numbers to the right: the first column holds words, and so does the last of a wide table.
 fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let widths: Vec<usize> =
         (0..COLUMNS).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()).collect();

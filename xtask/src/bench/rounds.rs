@@ -167,7 +167,7 @@ impl Bench<'_> {
     ) -> anyhow::Result<()> {
         say(&format!("round {round}: `oplogue restore --backup`"));
         let target = Server::start().await?;
-        let ran = self.oplogue("restore", &target, &["--backup", name, "--yes", "--json"]).await?;
+        let ran = self.oplogue("restore --backup", &target, &[name, "--yes", "--json"]).await?;
         self.measured.restore.push(megabytes(bytes, ran.seconds));
         self.measured.restore_load.push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
         target.must_equal(at_base, "`oplogue restore --backup`").await?;

@@ -1,5 +1,5 @@
 //! Mistakes of Percona Backup for MongoDB that lose data or make a restore impossible, each with a test that it is not repeated. The
-//! numbers are those of its specification's list of weak points. Some are shown where their stories are told:
+//! numbers are those of docs/pbm-mistakes.md. Some are shown where their stories are told:
 //!
 //! | mistake | shown in |
 //! |---|---|

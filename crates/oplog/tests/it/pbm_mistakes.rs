@@ -1,4 +1,4 @@
-//! What Percona Backup for MongoDB gets wrong and we must not; the numbers are those of `pbm-storage-and-algorithms.md` §9.
+//! What Percona Backup for MongoDB gets wrong and we must not; the numbers are those of the table in docs/pbm-mistakes.md.
 
 use bson::{Document, doc};
 use oplogue_oplog::{Batch, Batcher, CollectionKind, CollectionSpec, Lineage, OplogError, Router, Step, Transactions};
