@@ -68,6 +68,8 @@ fn id_of(document: &RawDocument) -> Option<String> {
 /// Merges what the scratch collections hold into the real ones and drops them.
 pub(super) async fn merge(connection: &Connection, touched: &TouchedPrincipals) -> anyhow::Result<MergeReport> {
     let scratch = scratch();
+    // They are read as a majority has them, which may still lag behind what was just applied.
+    connection.majority_barrier().await.context("wait until a majority has the restored users and roles")?;
     let given = Given {
         users: connection.read_all(&scratch.users).await.context("read the restored users")?,
         roles: connection.read_all(&scratch.roles).await.context("read the restored roles")?,

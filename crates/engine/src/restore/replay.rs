@@ -45,7 +45,9 @@ struct Replay<'a> {
     /// Capped collections with operations in the batcher.
     capped_pending: HashSet<String>,
     capped_deletes_refused: bool,
+    /// The end of the snapshot's own oplog, and whether it is passed.
     consistent_at: OplogTime,
+    caught_up: bool,
     replayed: Replayed,
 }
 
@@ -68,6 +70,7 @@ pub(super) async fn replay(
         capped_pending: HashSet::new(),
         capped_deletes_refused: false,
         consistent_at: prepared.part.snapshot.oplog.through,
+        caught_up: false,
         replayed: Replayed::default(),
     };
     let mut feed = Feed::new(repository, &prepared.part.replica_set, &prepared.part.oplog);
@@ -98,6 +101,11 @@ pub(super) async fn replay(
 
 impl Replay<'_> {
     async fn take(&mut self, time: OplogTime, step: Routed) -> anyhow::Result<()> {
+        if time > self.consistent_at && !self.caught_up {
+            // A batch is of one side only: what may be missing before is a loss after.
+            self.flush().await?;
+            self.caught_up = true;
+        }
         match step {
             Routed::Write(operation) => match self.capped_namespace(&operation) {
                 Some(namespace) if is(&operation, "i") => self.append(namespace, &operation).await,
@@ -179,10 +187,10 @@ impl Replay<'_> {
 
     async fn send(&mut self, batch: Batch) -> anyhow::Result<()> {
         match batch {
-            Batch::Writes { operations, through } => {
+            Batch::Writes { operations, .. } => {
                 let report = self.connection.apply_batch(&operations).await?;
                 // While the snapshot catches up to its own end, a document may have been deleted before it was read.
-                if through > self.consistent_at {
+                if self.caught_up {
                     self.replayed.lost_updates += report.missing.len() as u64;
                 }
                 self.count(operations.len());
