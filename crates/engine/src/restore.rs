@@ -22,6 +22,7 @@ mod principals;
 mod prove;
 mod replay;
 mod survey;
+mod work;
 
 use oplogue_domain::plan::Moment;
 use oplogue_domain::{NamespaceSelection, Rename, ReplicaSetName};

@@ -9,9 +9,10 @@ use oplogue_domain::{BackupName, OplogTime};
 use oplogue_oplog::{CollectionKind, Lineage, Router};
 use tokio_util::sync::CancellationToken;
 
-use super::prepare::{PreparedRestore, Work};
+use super::prepare::PreparedRestore;
 use super::principals::{self, TouchedPrincipals};
 use super::prove::{Proof, prove};
+use super::work::Work;
 use super::{clear, load, replay};
 use crate::failure::Cancelled;
 use crate::progress::{Progress, Step, Unit};

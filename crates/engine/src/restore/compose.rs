@@ -12,7 +12,7 @@ use oplogue_repository::SnapshotContents;
 use super::RestoreRequest;
 use super::check::Checked;
 use super::plan::{PlannedCollection, PlannedDrop, PlannedOplog, PlannedView, RestorePlan, WritesAfter, estimate_seconds};
-use super::prepare::Work;
+use super::work::Work;
 use crate::failure::Refused;
 
 /// What the target is and holds.

@@ -11,7 +11,7 @@ use oplogue_oplog::CollectionKind;
 use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
 
-use super::prepare::Work;
+use super::work::Work;
 use crate::failure::Cancelled;
 use crate::progress::{Progress, Step, Unit};
 

@@ -7,8 +7,8 @@ use anyhow::Context;
 use bson::RawBson;
 use oplogue_domain::plan::{Part, choose};
 use oplogue_domain::{Catalog, Namespace, NamespaceSelection, Rename, ReplicaSetName};
-use oplogue_mongo::{ListedCollection, MongoError};
-use oplogue_oplog::{CollectionKind, CollectionSpec, Outcome, SelectedSurvivor, SelectedView};
+use oplogue_mongo::MongoError;
+use oplogue_oplog::{CollectionKind, CollectionSpec, Outcome, SelectedView};
 use oplogue_repository::{RepositoryError, SnapshotCollection, SnapshotContents};
 use tokio_util::sync::CancellationToken;
 
@@ -18,23 +18,9 @@ use super::compose::{self, TargetFacts};
 use super::names;
 use super::plan::RestorePlan;
 use super::survey::survey;
+use super::work::{self, Work};
 use crate::failure::{Cancelled, Ending, Refused, ending};
 use crate::progress::{Progress, Step, Unit};
-
-/// One collection to create, load and bring to the moment.
-#[derive(Clone, Debug)]
-pub(super) struct Work {
-    pub selected: SelectedSurvivor,
-    /// What the snapshot holds of it; `None` when it starts empty.
-    pub load: Option<SnapshotCollection>,
-    pub keep_uuid: bool,
-}
-
-impl Work {
-    pub(super) fn is_capped(&self) -> bool {
-        self.selected.survivor.options.get_bool("capped").unwrap_or(false)
-    }
-}
 
 /// A plan that has been checked, with all that is needed to carry it out.
 pub struct PreparedRestore {
@@ -140,7 +126,7 @@ async fn prepare_unless_cancelled(
     let targets =
         selected.iter().map(|one| (&one.survivor.namespace, &one.target)).chain(views.iter().map(|one| (&one.view.namespace, &one.target)));
     names::refuse_impossible(targets)?;
-    let work = work(selected, &contents, &request, &target.present);
+    let work = work::decide(selected, &contents, &request, &target.present);
 
     let people = contents.users.iter().chain(contents.roles.iter()).filter(|_| principals);
     let needed: Vec<&SnapshotCollection> = work.iter().filter_map(|one| one.load.as_ref()).chain(people).collect();
@@ -261,24 +247,6 @@ fn specs(contents: &SnapshotContents, capped_ids: &BTreeMap<Namespace, RawBson>)
         capped_last_id: capped_ids.get(&one.namespace).cloned(),
     };
     contents.collections.iter().map(spec).collect()
-}
-
-fn work(selected: Vec<SelectedSurvivor>, contents: &SnapshotContents, request: &RestoreRequest, present: &[ListedCollection]) -> Vec<Work> {
-    // A UUID can be given again only where nobody else has it once the plan's drops are done.
-    let dropped = |name: &Namespace| request.selection.is_everything() || selected.iter().any(|one| one.target == *name);
-    let taken: BTreeSet<[u8; 16]> =
-        present.iter().filter(|one| !dropped(&one.spec.namespace)).filter_map(|one| one.spec.uuid.or(one.spec.buckets_uuid)).collect();
-    // `system.js` cannot be dropped, only emptied, and keeps the UUID it has.
-    let stays = |name: &Namespace| name.collection == "system.js" && present.iter().any(|one| one.spec.namespace == *name);
-    let by_name: BTreeMap<&Namespace, &SnapshotCollection> = contents.collections.iter().map(|one| (&one.namespace, one)).collect();
-    let with = |selected: &SelectedSurvivor| Work {
-        load: selected.survivor.source.as_ref().and_then(|source| by_name.get(source)).map(|one| (*one).clone()),
-        keep_uuid: selected.target == selected.survivor.namespace
-            && !stays(&selected.target)
-            && selected.survivor.uuid.is_some_and(|uuid| !taken.contains(&uuid)),
-        selected: selected.clone(),
-    };
-    selected.iter().map(with).collect()
 }
 
 #[cfg(test)]
