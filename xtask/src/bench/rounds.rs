@@ -245,7 +245,7 @@ impl Measured {
         let notes = vec![
             format!(
                 "Rates are of uncompressed BSON (10⁶ bytes) over the whole life of the process, except loading and replay, which are the steps the program itself \
-                 reports; batches of the applyOps ceiling have {} operations. Restored documents were equal to the source's by `dbHash` each time.",
+                 reports; batches of the applyOps ceiling have {} operations. Peak memory is the most of all runs. Restored documents were equal to the source's by `dbHash` each time.",
                 count(OPERATIONS_MAX as f64)
             ),
             REFERENCE.to_owned(),
