@@ -11,9 +11,15 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// `cargo`, the one that runs us, in the top folder.
+/// `cargo`, the one that runs us, in the top folder. It is not told about our own package, as `cargo run` tells us: build scripts of
+/// dependencies (ring's) look at these words, and would run again, with everything after them, whenever cargo is started another way.
 pub fn cargo(words: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let ours =
+        |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
+    }
     command.current_dir(root()).args(words);
     command
 }
