@@ -45,9 +45,14 @@ fn series(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()??, parts.next()??))
 }
 
+/// The feature compatibility version of the data, or the server's own where PBM did not store it yet.
+fn version_of(base: &Backup) -> &str {
+    if base.fcv.is_empty() { &base.mongodb_version } else { &base.fcv }
+}
+
 /// Refuses a target that is older than the data: options, indexes and oplog entries of the newer server would not be understood.
 pub(super) fn fits(base: &Backup, target: &Versions) -> Result<(), Refused> {
-    let wanted = if base.fcv.is_empty() { &base.mongodb_version } else { &base.fcv };
+    let wanted = version_of(base);
     let (Some(wanted_series), Some(found)) = (series(wanted), series(&target.fcv)) else { return Ok(()) };
     if found < wanted_series {
         return Err(Refused::new(format!(
@@ -158,7 +163,7 @@ fn read_bytes(work: &[Work], part: &Part) -> u64 {
 fn warnings(inputs: &Inputs<'_>) -> Vec<String> {
     let Inputs { base, target, contents, outcome, part, choice, .. } = inputs;
     let mut warnings = contents.warnings.clone();
-    let wanted = if base.fcv.is_empty() { &base.mongodb_version } else { &base.fcv };
+    let wanted = version_of(base);
     if series(wanted) != series(&target.versions.fcv) {
         warnings
             .push(format!("the backup is of MongoDB {wanted}, the target runs with feature compatibility version {}", target.versions.fcv));

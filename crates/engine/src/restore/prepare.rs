@@ -17,9 +17,9 @@ use super::check::{self, Checked};
 use super::compose::{self, TargetFacts};
 use super::names;
 use super::plan::RestorePlan;
-use super::survey::survey;
+use super::survey::{survey, untouched};
 use super::work::{self, Work};
-use crate::failure::{Cancelled, Ending, Refused, ending};
+use crate::failure::{Ending, Refused, ending};
 use crate::progress::{Progress, Step, Unit};
 
 /// A plan that has been checked, with all that is needed to carry it out.
@@ -48,9 +48,7 @@ pub async fn prepare(
     let prepared = prepare_unless_cancelled(request, &progress, &cancel).await;
     prepared.map_err(|error| match ending(&error) {
         // Whatever broke off because of the cancellation, the cancellation is the reason.
-        _ if cancel.is_cancelled() && ending(&error) != Ending::Refused => {
-            Cancelled { state: "nothing on the target was touched".to_owned() }.into()
-        }
+        _ if cancel.is_cancelled() && ending(&error) != Ending::Refused => untouched().into(),
         Ending::Failed if is_bad_object(&error) => {
             let refused = Refused::new("the backup cannot be restored as it lies on the storage")
                 .advise("nothing was touched; choose another moment or backup, or leave the damaged namespace out with --ns");
@@ -113,7 +111,7 @@ async fn prepare_unless_cancelled(
     let parallel = request.parallel.max(1);
     let (capped_ids, mut checked) = check_capped(&request, &contents, progress, cancel).await?;
     let specs = specs(&contents, &capped_ids);
-    let survey = survey(&request.repository, &part, specs.clone(), progress, cancel).await?;
+    let mut survey = survey(&request.repository, &part, specs.clone(), progress, cancel).await?;
     // Changes of users whose beginnings the backup does not hold lead nowhere: then none are touched.
     let principals = (request.users_and_roles || request.selection.is_everything() && base.users_and_roles) && contents.users.is_some();
     if request.users_and_roles && !principals {
@@ -134,8 +132,6 @@ async fn prepare_unless_cancelled(
     let answers = check::check(&request.repository, &unchecked, parallel, progress, cancel).await?;
     checked.extend(unchecked.iter().map(|one| one.namespace.clone()).zip(answers));
 
-    let outcome = survey.outcome.clone();
-    let unfinished = survey.unfinished;
     let restored: BTreeSet<_> = work.iter().map(|one| one.selected.survivor.id).collect();
     // A restore of everything drops what came later, too: every write counts.
     let everything = request.selection.is_everything();
@@ -148,12 +144,12 @@ async fn prepare_unless_cancelled(
         choice: &choice,
         part: &part,
         contents: &contents,
-        outcome: &outcome,
+        outcome: &survey.outcome,
         work: &work,
         views: &views,
         checked: &checked,
         principals,
-        unfinished,
+        unfinished: survey.unfinished,
         writes_after,
     });
     Ok(PreparedRestore { plan, request, part, contents, specs, work, views, principals })

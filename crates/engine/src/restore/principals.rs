@@ -12,9 +12,18 @@ use oplogue_mongo::{Connection, MergeReport, Principals as Given};
 use oplogue_oplog::{Principals, Step};
 use oplogue_repository::{Repository, SnapshotContents};
 
+const DATABASE: &str = "admin";
+const USERS: &str = "oplogueRestoreUsers";
+const ROLES: &str = "oplogueRestoreRoles";
+
 /// The collections in which users and roles are brought to the moment. They are left out of every backup and dropped in the end.
 pub(super) fn scratch() -> Principals {
-    Principals { users: Namespace::new("admin", "oplogueRestoreUsers"), roles: Namespace::new("admin", "oplogueRestoreRoles") }
+    Principals { users: Namespace::new(DATABASE, USERS), roles: Namespace::new(DATABASE, ROLES) }
+}
+
+/// Asked for every replayed operation, so it makes no names of its own.
+fn is_scratch(namespace: &str) -> bool {
+    matches!(namespace.split_once('.'), Some((DATABASE, USERS | ROLES)))
 }
 
 /// The `_id`s of users and roles that base or oplog name, by scratch collection.
@@ -27,8 +36,7 @@ impl TouchedPrincipals {
     pub(super) fn note(&mut self, step: &Step) {
         let Step::Write(operation) = step else { return };
         let Ok(namespace) = operation.get_str("ns") else { return };
-        let scratch = scratch();
-        if namespace != scratch.users.to_string() && namespace != scratch.roles.to_string() {
+        if !is_scratch(namespace) {
             return;
         }
         if operation.get_str("op").is_ok_and(|op| op == "u") {
@@ -39,7 +47,7 @@ impl TouchedPrincipals {
     }
 }
 
-/// Makes the scratch collections and fills them from the base. Returns how many users and roles it holds.
+/// Makes the scratch collections and fills them from the base.
 pub(super) async fn stage(
     connection: &Connection,
     repository: &Repository,

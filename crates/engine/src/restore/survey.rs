@@ -72,9 +72,10 @@ fn cannot_apply(error: oplogue_oplog::OplogError) -> anyhow::Error {
 }
 
 impl Survey {
-    /// Counts the writes after the moment that are on the storage and concern what is restored: `concerned` says which collections.
+    /// Counts the writes after the moment that are on the storage and concern what is restored: `concerned` says which collections. To be
+    /// asked once: the lineage goes on to the last of them, the outcome stays that of the moment.
     pub(super) async fn writes_after(
-        mut self,
+        &mut self,
         repository: &Repository,
         part: &Part,
         through: OplogTime,
