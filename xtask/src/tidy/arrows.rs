@@ -11,9 +11,31 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("oplogue-repository", &["oplogue-domain", "oplogue-format", "oplogue-storage"]),
     ("oplogue-mongo", &["oplogue-domain", "oplogue-oplog"]),
     ("oplogue-engine", &["oplogue-domain", "oplogue-oplog", "oplogue-format", "oplogue-storage", "oplogue-repository", "oplogue-mongo"]),
+    ("oplogue-api", &["oplogue-domain", "oplogue-storage"]),
+    ("oplogue-pages", &["oplogue-domain", "oplogue-api"]),
+    ("oplogue-notify", &["oplogue-api"]),
+    (
+        "oplogue-agent",
+        &["oplogue-domain", "oplogue-format", "oplogue-storage", "oplogue-repository", "oplogue-mongo", "oplogue-engine", "oplogue-api"],
+    ),
+    (
+        "oplogue-server",
+        &["oplogue-domain", "oplogue-storage", "oplogue-repository", "oplogue-api", "oplogue-pages", "oplogue-notify"],
+    ),
     (
         "oplogue",
-        &["oplogue-domain", "oplogue-oplog", "oplogue-format", "oplogue-storage", "oplogue-repository", "oplogue-mongo", "oplogue-engine"],
+        &[
+            "oplogue-domain",
+            "oplogue-oplog",
+            "oplogue-format",
+            "oplogue-storage",
+            "oplogue-repository",
+            "oplogue-mongo",
+            "oplogue-engine",
+            "oplogue-api",
+            "oplogue-agent",
+            "oplogue-server",
+        ],
     ),
     ("oplogue-testkit", &["oplogue-domain"]),
     ("xtask", &["oplogue-testkit"]),
@@ -28,6 +50,11 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("oplogue-repository", &["mongodb", "object_store"]),
     ("oplogue-mongo", &["object_store"]),
     ("oplogue-engine", &["mongodb", "object_store"]),
+    ("oplogue-api", &["mongodb", "bson", "object_store", "axum", "maud", "rusqlite"]),
+    ("oplogue-pages", &["tokio", "mongodb", "bson", "object_store", "axum", "rusqlite", "futures"]),
+    ("oplogue-notify", &["mongodb", "bson", "object_store", "axum", "maud", "rusqlite"]),
+    ("oplogue-agent", &["mongodb", "object_store", "axum", "maud", "rusqlite"]),
+    ("oplogue-server", &["mongodb", "bson", "object_store", "maud", "lettre"]),
 ];
 
 /// `metadata` is what `cargo metadata --no-deps` prints.

@@ -1,0 +1,1 @@
+//! What people see: pure functions from values of the API to HTML.

@@ -1,0 +1,1 @@
+//! Rules, their state, and who is told.

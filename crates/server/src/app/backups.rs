@@ -1,0 +1,1 @@
+//! Backups: those on the storages, those being made, those that failed.

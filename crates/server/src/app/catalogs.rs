@@ -1,0 +1,4 @@
+//! What lies on the storages, kept fresh.
+
+#[derive(Debug, Default)]
+pub struct Catalogs {}

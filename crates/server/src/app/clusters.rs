@@ -1,0 +1,1 @@
+//! Clusters and how well they are protected.

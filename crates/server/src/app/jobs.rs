@@ -1,0 +1,1 @@
+//! Jobs: the queue of each cluster, and what became of each attempt.

@@ -1,0 +1,1 @@
+//! Restores: a plan first, then just that plan.

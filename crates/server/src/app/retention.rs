@@ -1,0 +1,1 @@
+//! Carries out retention policies, and shows beforehand what they would do.

@@ -1,0 +1,1 @@
+//! The tick that turns schedules into jobs.

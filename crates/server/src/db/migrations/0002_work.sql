@@ -1,0 +1,1 @@
+-- Services, locations, schedules, jobs.

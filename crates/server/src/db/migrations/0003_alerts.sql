@@ -1,0 +1,1 @@
+-- Rules, contact points, history, silences.

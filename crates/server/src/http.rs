@@ -1,0 +1,1 @@
+//! The router and what stands before every handler.
