@@ -9,6 +9,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod pages;
 mod screenshots;
 mod shell;
 mod test;
@@ -26,7 +27,7 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "demo",
-        about: "back up, slice, lose a collection, get it back; --once ends afterwards, otherwise it stays up to try things",
+        about: "a server, an agent, a PITR job, a lost collection: says what to click to get it back; --once gets it back by itself and ends",
         run: demo::run,
     },
     Task {
@@ -46,6 +47,7 @@ const TASKS: &[Task] = &[
         run: tidy::run,
     },
     Task { name: "testbed", about: "real servers to try things on; `cargo xtask testbed help` tells more", run: testbed::run },
+    Task { name: "pages", about: "photograph and check every page of the web UI; a word after it picks some", run: pages::run },
     Task { name: "screenshots", about: "make the pictures of the documentation from the running program", run: screenshots::run },
 ];
 

@@ -3,16 +3,18 @@
 //! A small life of a replica set is played: two backups, slicing between them, a slice that goes missing. What `timeline` and
 //! `restore --plan` print, colours included, becomes `docs/timeline.svg` and `docs/plan.svg`.
 
+mod program;
 mod svg;
 
 use anyhow::Context;
 
-use crate::demo::program::Program;
+use program::Program;
+
 use crate::demo::{Stage, shop};
 use crate::shell::{block_on, build_oplogue, root};
 
 pub fn run(_: &[String]) -> anyhow::Result<()> {
-    let program = Program::colorful(build_oplogue()?);
+    let program = Program::new(build_oplogue()?);
     block_on(take(program))
 }
 

@@ -131,6 +131,9 @@ pub struct BackupInput {
 pub struct DeletePreview {
     /// Why it is refused; `None` when it may be done.
     pub refusal: Option<String>,
+    /// The refusal is about losing `lost`: it may be done all the same by who accepts that (`accept_loss`).
+    #[serde(default)]
+    pub may_accept_loss: bool,
     /// Moments that could not be restored any more.
     pub lost: Vec<RangeJson>,
     pub objects_bytes: u64,

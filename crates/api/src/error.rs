@@ -47,6 +47,8 @@ pub enum ErrorCode {
     Forbidden,
     /// 404
     NotFound,
+    /// 405: the path is there, but not for this method.
+    MethodNotAllowed,
     /// 409: a name is taken, or something is in the way.
     Conflict,
     /// 422: fields are wrong; see `fields`.
@@ -68,6 +70,7 @@ impl ErrorCode {
             Self::Unauthenticated => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
             Self::Refused => 412,
             Self::Invalid => 422,

@@ -10,11 +10,15 @@ pub mod agent;
 pub mod alerts;
 pub mod audit;
 pub mod backups;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clusters;
 pub mod error;
 pub mod jobs;
 pub mod locations;
 pub mod moment;
+#[cfg(feature = "place")]
+pub mod place;
 pub mod plan;
 pub mod restores;
 pub mod retention;

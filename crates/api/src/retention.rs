@@ -35,6 +35,14 @@ impl RetentionPolicy {
     }
 }
 
+/// What would a policy do that is about every backup of a folder?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RetentionPreviewInput {
+    pub location_id: String,
+    pub folder: String,
+    pub policy: RetentionPolicy,
+}
+
 /// Everything that retention looks at, with what becomes of it and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RetentionPreview {
@@ -48,7 +56,7 @@ pub struct RetentionPreview {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RetentionItem {
     pub kind: RetentionItemKind,
-    /// A backup's name, or a slice's or stray object's.
+    /// A backup's name, or a stray object's. Slices that follow each other and share their fate are one item: `12 slices, 2026-… … 2026-…`.
     pub name: String,
     pub replica_set: Option<String>,
     pub bytes: u64,

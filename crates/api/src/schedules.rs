@@ -89,6 +89,17 @@ fn yes() -> bool {
     true
 }
 
+/// A cron expression to be explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CronInput {
+    /// Five fields, or six with seconds first.
+    pub cron: String,
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    #[serde(default)]
+    pub start_at: Option<Timestamp>,
+}
+
 /// What a cron expression means.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CronPreview {

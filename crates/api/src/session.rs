@@ -18,6 +18,23 @@ impl std::fmt::Debug for SignIn {
     }
 }
 
+/// Uses a one-time link: of the first start, or for a lost password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FirstStart {
+    /// What stands after `code=` in the link.
+    pub code: String,
+    /// Of the first administrator. A link for a lost password knows its user; the name is then left aside.
+    #[serde(default)]
+    pub name: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for FirstStart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FirstStart({}, hidden)", self.name)
+    }
+}
+
 /// Who is asking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhoAmI {

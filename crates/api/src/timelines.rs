@@ -49,7 +49,7 @@ pub struct ReplicaSetTimeline {
 pub struct GapJson {
     pub replica_set: String,
     pub range: RangeJson,
-    /// `oplog-rolled-over`, `not-sliced`, `damaged` or `other`.
+    /// `oplog-rolled-over`, `not-sliced`, `damaged`, `deleted` or `other`.
     pub kind: String,
     pub reason: String,
 }

@@ -4,13 +4,17 @@
 //! (`--s3-region-name` would be `OPLOGUE_S3_REGION_NAME`), and a configuration file (see [`crate::settings`]). The environment
 //! variables are attached here by rule, not option by option, so that none can be forgotten.
 
+mod admin;
+mod agent;
 mod backup;
 mod checks;
 mod connection;
 mod generate;
 mod reading;
 mod restore;
+mod retention;
 mod secret;
+mod server;
 mod slice;
 mod storage;
 mod value;
@@ -20,13 +24,17 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 
+pub use admin::{AccessArgs, AddMongodbArgs, AddWhat, AdminArgs, AdminVerb, ListServicesArgs, RemoveArgs};
+pub use agent::{AgentArgs, MemberArgs, ServerArgs};
 pub use backup::BackupArgs;
 pub use checks::{DoctorArgs, StatusArgs};
 pub use connection::ConnectionArgs;
 pub use generate::{CompletionsArgs, ManArgs};
 pub use reading::{DescribeArgs, ListArgs, TimelineArgs};
 pub use restore::RestoreArgs;
+pub use retention::{DeleteArgs, PruneArgs};
 pub use secret::Secret;
+pub use server::{ResetPasswordArgs, ServeArgs};
 pub use slice::SliceArgs;
 pub use storage::{EncryptionChoice, StorageArgs};
 pub use value::{parse_bytes, parse_duration};
@@ -88,8 +96,13 @@ pub enum Verb {
     Timeline(TimelineArgs),
     Describe(DescribeArgs),
     Restore(RestoreArgs),
+    Delete(DeleteArgs),
+    Prune(PruneArgs),
     Status(StatusArgs),
     Doctor(DoctorArgs),
+    Agent(AgentArgs),
+    Server(ServeArgs),
+    Admin(AdminArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

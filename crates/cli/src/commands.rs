@@ -1,12 +1,17 @@
 //! The commands: one file per verb. Each opens what it needs, calls the engine once, and prints what comes back.
 
+pub mod admin;
+pub mod agent;
 pub mod backup;
 pub mod completions;
+pub mod delete;
 pub mod describe;
 pub mod doctor;
 pub mod list;
 pub mod man;
+pub mod prune;
 pub mod restore;
+pub mod server;
 pub mod slice;
 pub mod status;
 pub mod timeline;

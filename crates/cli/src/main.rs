@@ -55,8 +55,13 @@ async fn run(verb: Verb, output: Output) -> anyhow::Result<Exit> {
         Verb::Timeline(args) => commands::timeline::run(args, output).await,
         Verb::Describe(args) => commands::describe::run(args, output).await,
         Verb::Restore(args) => commands::restore::run(args, output).await,
+        Verb::Delete(args) => commands::delete::run(args, output).await,
+        Verb::Prune(args) => commands::prune::run(args, output).await,
         Verb::Status(args) => commands::status::run(args, output).await,
         Verb::Doctor(args) => commands::doctor::run(args, output).await,
+        Verb::Agent(args) => commands::agent::run(args).await,
+        Verb::Server(args) => commands::server::run(args, output).await,
+        Verb::Admin(args) => commands::admin::run(args, output).await,
         Verb::Completions(args) => commands::completions::run(args),
         Verb::Man(args) => commands::man::run(args),
     }
@@ -87,8 +92,8 @@ fn tell_usage(error: UsageError) -> Exit {
 
 /// Only our own crates speak; what libraries log is for their authors.
 fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::new(format!(
-        "off,oplogue={level},oplogue_engine={level},oplogue_mongo={level},oplogue_oplog={level},oplogue_repository={level},oplogue_storage={level}"
-    ));
+    const OURS: &[&str] = &["", "_agent", "_api", "_engine", "_mongo", "_notify", "_oplog", "_repository", "_server", "_storage"];
+    let ours: String = OURS.iter().map(|name| format!(",oplogue{name}={level}")).collect();
+    let filter = EnvFilter::new(format!("off{ours}"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

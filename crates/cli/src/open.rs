@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use anyhow::Context;
+use oplogue_api::client::{Client, Trust};
 use oplogue_engine::failure::{Cancelled, Refused};
 use oplogue_mongo::{ConnectOptions, Connection, MongoError};
 use oplogue_repository::Repository;
 use oplogue_storage::{ServerSideEncryption, Storage, StorageError, StorageOptions};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{ConnectionArgs, EncryptionChoice, StorageArgs};
+use crate::args::{AccessArgs, ConnectionArgs, EncryptionChoice, ServerArgs, StorageArgs};
 use crate::failure::WrongUsage;
 
 /// S3's own limit: smaller parts are refused by it, and only when the upload ends.
@@ -30,6 +31,24 @@ pub async fn connection(args: &ConnectionArgs, cancel: &CancellationToken) -> an
         }
         _ => anyhow::Error::new(error).context("connect to MongoDB"),
     })
+}
+
+/// The server that `--server` names, asked in the name of `--api-token`. Nothing is asked yet.
+pub fn server(args: &AccessArgs) -> anyhow::Result<Client> {
+    let client = Client::new(&args.server.server, &trust(&args.server)?).map_err(|error| WrongUsage::new(format!("--server: {error}")))?;
+    Ok(client.with_credential(args.api_token.reveal()))
+}
+
+/// How the server proves that it is the right one.
+pub fn trust(args: &ServerArgs) -> anyhow::Result<Trust> {
+    match (&args.server_ca, args.server_fingerprint) {
+        (Some(file), _) => {
+            let pem = std::fs::read_to_string(file).with_context(|| format!("--server-ca {}", file.display()))?;
+            Ok(Trust::Authority(pem))
+        }
+        (None, Some(fingerprint)) => Ok(Trust::Pinned(fingerprint)),
+        (None, None) => Ok(Trust::System),
+    }
 }
 
 /// The repository in `--folder` of `--storage`.
@@ -69,6 +88,9 @@ fn storage_options(args: &StorageArgs) -> anyhow::Result<StorageOptions> {
     }
     let secret = |value: &Option<crate::args::Secret>| value.as_ref().map(|secret| secret.reveal().to_owned());
     Ok(StorageOptions {
+        ca_pem: None,
+        service_account: None,
+        account_key: None,
         access_key: secret(&args.s3_access_key),
         secret_key: secret(&args.s3_secret_key),
         session_token: secret(&args.s3_session_token),

@@ -48,9 +48,7 @@ pub fn parse(words: Vec<OsString>) -> Result<Cli, UsageError> {
     let first = args::command().ignore_errors(true).try_get_matches_from(&words).map_err(|error| parser_error(error, &[]))?;
     let mut files = Vec::new();
     let mut words = words;
-    if let Some((name, typed)) = first.subcommand()
-        && let Some(command) = whole.find_subcommand(name)
-    {
+    if let Some((command, typed)) = innermost(&whole, &first) {
         let mut values = Values::new();
         if let Some(path) = chosen_file(&first) {
             values = file::read(&path)?;
@@ -71,6 +69,19 @@ pub fn parse(words: Vec<OsString>) -> Result<Cli, UsageError> {
     Cli::from_arg_matches(&matches).map_err(|error| parser_error(error, &files))
 }
 
+/// The command that was meant, at the end of what may be several words (`admin add mongodb`), and what was typed for it.
+fn innermost<'a>(whole: &'a Command, first: &'a ArgMatches) -> Option<(&'a Command, &'a ArgMatches)> {
+    let (name, typed) = first.subcommand()?;
+    let command = whole.find_subcommand(name)?;
+    innermost(command, typed).or(Some((command, typed)))
+}
+
+/// Every option of a command and of those below it.
+fn every_option(command: &Command) -> Vec<&str> {
+    let below = command.get_subcommands().flat_map(every_option);
+    command.get_arguments().filter_map(Arg::get_long).chain(below).collect()
+}
+
 fn chosen_file(first: &ArgMatches) -> Option<PathBuf> {
     let named = first.get_one::<PathBuf>("config").cloned();
     named.or_else(|| Path::new(DEFAULT_FILE).is_file().then(|| PathBuf::from(DEFAULT_FILE)))
@@ -84,7 +95,7 @@ fn pbm_file(command: &Command, typed: &ArgMatches, values: &Values) -> Option<Pa
 
 /// A key that no command knows is a mistake worth stopping for; one that another command knows is not.
 fn check_keys(whole: &Command, values: &Values, path: &Path) -> Result<(), UsageError> {
-    let known: Vec<&str> = whole.get_subcommands().flat_map(Command::get_arguments).filter_map(Arg::get_long).collect();
+    let known = every_option(whole);
     let Some(unknown) = values.keys().find(|key| !known.contains(&key.as_str()) || *key == "config" || *key == "help") else {
         return Ok(());
     };

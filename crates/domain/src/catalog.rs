@@ -17,6 +17,8 @@ pub enum GapReason {
     NotSliced,
     /// A slice is there but cannot be read.
     Damaged(String),
+    /// It was there, and retention or a person deleted it.
+    Deleted,
     /// As recorded by another version.
     Other(String),
 }
@@ -27,6 +29,7 @@ impl fmt::Display for GapReason {
             Self::OplogRolledOver => f.write_str("the server's oplog rolled over before it was sliced"),
             Self::NotSliced => f.write_str("nothing was slicing"),
             Self::Damaged(what) => write!(f, "a slice is damaged: {what}"),
+            Self::Deleted => f.write_str("it was deleted, by retention or by hand"),
             Self::Other(what) => f.write_str(what),
         }
     }
@@ -102,7 +105,7 @@ impl Catalog {
     pub fn without_slice(&self, replica_set: &ReplicaSetName, object: &str, what: &str) -> Self {
         let mut catalog = self.clone();
         let Some(slices) = catalog.slices.get_mut(replica_set) else { return catalog };
-        let damaged: Vec<_> = slices.extract_if(.., |slice| slice.object == object).collect();
+        let damaged: Vec<_> = slices.extract_if(.., |slice| slice.object() == object).collect();
         let gaps = catalog.recorded_gaps.entry(replica_set.clone()).or_default();
         for slice in damaged {
             let reason = GapReason::Damaged(format!("{object}: {what}"));
@@ -134,7 +137,7 @@ mod tests {
              rs0        |---|
              rs1   |--|",
         );
-        assert_eq!(catalog.newest_slice(&replica_set("rs0")).map(|slice| slice.object.as_str()), Some("rs0/0-14"));
+        assert_eq!(catalog.newest_slice(&replica_set("rs0")).map(|slice| slice.object().into_owned()).as_deref(), Some("rs0/0-14"));
         assert_eq!(catalog.newest_slice(&replica_set("rs1")).map(|slice| slice.range.through), Some(at(3)));
         assert_eq!(catalog.newest_slice(&replica_set("rs2")), None);
     }
@@ -198,6 +201,7 @@ mod tests {
             (GapReason::OplogRolledOver, "the server's oplog rolled over before it was sliced"),
             (GapReason::NotSliced, "nothing was slicing"),
             (GapReason::Damaged("a: ends early".to_owned()), "a slice is damaged: a: ends early"),
+            (GapReason::Deleted, "it was deleted, by retention or by hand"),
             (GapReason::Other("as it is".to_owned()), "as it is"),
         ] {
             assert_eq!(reason.to_string(), text);

@@ -27,7 +27,7 @@ impl fmt::Display for OplogSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BackupOplog { backup } => write!(f, "the oplog of backup {backup}"),
-            Self::Slice(slice) => write!(f, "slice {}", slice.object),
+            Self::Slice(slice) => write!(f, "slice {}", slice.object()),
         }
     }
 }
@@ -93,6 +93,11 @@ impl Coverage {
     /// The newest moment up to which every entry later than `from` is there: `from` itself when nothing joins it.
     pub fn reach(&self, from: OplogTime) -> OplogTime {
         self.stretch_at(from).map_or(from, |stretch| stretch.through)
+    }
+
+    /// The earliest source that holds anything later than `moment`.
+    pub fn first_beyond(&self, moment: OplogTime) -> Option<&OplogSource> {
+        self.sources.iter().find(|(range, _)| range.through > moment).map(|(_, source)| source)
     }
 
     /// What of `range` is not covered, oldest first.

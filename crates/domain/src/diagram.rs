@@ -97,7 +97,7 @@ pub fn catalog(drawing: &str) -> Catalog {
                     let slice = Slice {
                         replica_set: name.clone(),
                         range: range(after, through),
-                        object: format!("{name}/{after}-{through}"),
+                        name: format!("{name}/{after}-{through}").into(),
                         bytes: 100,
                     };
                     catalog.slices.entry(name.clone()).or_default().push(slice);

@@ -3,15 +3,19 @@
 //! No I/O, no async, no clock, no serde: `now`, randomness and paths are arguments. Everything the engine decides (where a
 //! slice ends, which member works, what can be restored, from what) is a function here that returns a value one can print.
 
+pub mod alert;
 pub mod backup;
 pub mod catalog;
 pub mod coverage;
 pub mod cut;
+pub mod job;
 pub mod namespace;
 pub mod nominate;
 pub mod plan;
 pub mod reach;
 pub mod resume;
+pub mod retention;
+pub mod schedule;
 pub mod slice;
 pub mod time;
 pub mod timeline;
@@ -29,6 +33,7 @@ pub use namespace::{Namespace, NamespacePattern, NamespaceSelection, Rename, Rep
 pub use nominate::{MemberRole, MemberState, Nomination, Unsuitable, Verdict, nominate};
 pub use plan::{Choice, Moment, Part, PlanError, choose};
 pub use resume::{Resume, StartPoint, resume};
-pub use slice::Slice;
+pub use schedule::{Due, Schedule, ScheduleError, due};
+pub use slice::{NamingRule, Slice, SliceName};
 pub use time::{OplogRange, OplogTime};
 pub use timeline::{ReplicaSetTimeline, RestorableRange, Timeline, timeline};

@@ -58,7 +58,7 @@ prop_compose! {
         catalog.backups.sort_by_key(|backup| (backup.consistent_at(), backup.started));
         for (index, (which, range)) in slices.into_iter().enumerate() {
             let name = names()[which].clone();
-            let slice = Slice { replica_set: name.clone(), range, object: format!("slice-{index}"), bytes: 1 };
+            let slice = Slice { replica_set: name.clone(), range, name: format!("slice-{index}").into(), bytes: 1 };
             catalog.slices.entry(name).or_default().push(slice);
         }
         for (which, range) in records {
@@ -222,7 +222,7 @@ proptest! {
         let later = entry(ENTRIES + 2);
         let moment = base.consistent_at();
         let mut catalog = catalog.clone();
-        let slice = Slice { replica_set: name.clone(), range: OplogRange::new(start.from, later), object: "next".to_owned(), bytes: 1 };
+        let slice = Slice { replica_set: name.clone(), range: OplogRange::new(start.from, later), name: "next".into(), bytes: 1 };
         catalog.slices.entry(name).or_default().push(slice);
         for entry in all_entries().filter(|entry| moment <= *entry) {
             prop_assert!(timeline(&catalog).can_restore(entry), "{:?} from {:?}", entry, start);

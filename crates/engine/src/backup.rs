@@ -83,8 +83,14 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
         Some(name) => name,
         None => OplogTime::start_of_second(started).rfc3339().parse().context("name the backup after the time")?,
     };
-    claim_name(&request.repository, &name).await?;
-    let outcome = cancel.run_until_cancelled(take(&request, &name, started, &progress)).await;
+    let claim = claim_name(&request.repository, &name).await?;
+    let working = async {
+        tokio::select! {
+            outcome = take(&request, &name, started, &progress) => outcome,
+            never = keep_claim(&request.repository, &name, &claim) => match never {},
+        }
+    };
+    let outcome = cancel.run_until_cancelled(working).await;
     let error = match outcome {
         Some(Ok(report)) => return Ok(report),
         Some(Err(error)) => error,
@@ -99,15 +105,29 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
     }
 }
 
-async fn claim_name(repository: &Repository, name: &BackupName) -> anyhow::Result<()> {
+/// The token of the claim.
+async fn claim_name(repository: &Repository, name: &BackupName) -> anyhow::Result<String> {
     // Unlike any other's: two processes have different ids, on one machine or another not at the same nanosecond.
     let token = format!("{}-{}", std::process::id(), clock::unix_nanoseconds());
     match repository.claim_name(name, &token).await {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(token),
         Err(error @ RepositoryError::NameTaken { .. }) => {
             Err(Refused::new(error.to_string()).advise("choose another name, or delete what is there").into())
         }
         Err(error) => Err(anyhow::Error::new(error).context("look whether the backup's name is free")),
+    }
+}
+
+/// How often a running backup shows that it is alive. What shows nothing for a day may be swept away as left behind.
+const CLAIM_RENEWED_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Renews the claim until it is dropped. A failure changes nothing: many hours are left to succeed in.
+async fn keep_claim(repository: &Repository, name: &BackupName, token: &str) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(CLAIM_RENEWED_EVERY).await;
+        if let Err(error) = repository.renew_claim(name, token).await {
+            tracing::warn!(backup = %name, %error, "the backup's sign of life could not be written");
+        }
     }
 }
 

@@ -110,6 +110,8 @@ pub fn roles_namespace() -> Namespace {
     Namespace::new(ROLES.0, ROLES.1)
 }
 
+const CLAIM: &[u8] = b"a backup of this name was begun\n";
+
 /// Where those who begin a backup of this name say so.
 fn claims_folder(name: &BackupName) -> String {
     format!("{}claims/", sidecar::backup_folder(name))
@@ -141,7 +143,7 @@ impl Repository {
         self.refuse_taken_name(name).await?;
         let folder = claims_folder(name);
         let ours = format!("{folder}{token}");
-        self.storage.put(&ours, Bytes::from_static(b"a backup of this name was begun\n")).await?;
+        self.storage.put(&ours, Bytes::from_static(CLAIM)).await?;
         let rival = self.storage.list(&folder).await?.into_iter().find(|claim| claim.name != ours);
         match rival {
             None => Ok(()),
@@ -150,6 +152,11 @@ impl Repository {
                 Err(RepositoryError::NameTaken { name: name.clone(), location: self.storage.location(), example: rival.name })
             }
         }
+    }
+
+    /// Writes the claim of [`Repository::claim_name`] again: a sign of life, for a backup may show nothing else for a day.
+    pub async fn renew_claim(&self, name: &BackupName, token: &str) -> Result<(), RepositoryError> {
+        Ok(self.storage.put(&format!("{}{token}", claims_folder(name)), Bytes::from_static(CLAIM)).await?)
     }
 
     /// Begins one replica set's part of a backup. Nothing is stored yet.

@@ -2,15 +2,23 @@
 //!
 //! Nothing found makes it fail: what cannot be understood is listed as such, with the reason, because a broken backup that
 //! nobody mentions is worse than one that is shown as broken.
+//!
+//! Whoever looks again and again keeps the [`CatalogState`] and asks for what is new ([`Repository::refresh`]): a handful of requests,
+//! however much is there.
+
+mod refresh;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use oplogue_domain::{Backup, BackupProblem, Catalog, Slice};
+use oplogue_domain::{Backup, BackupName, BackupProblem, Catalog, Gap, Slice};
 use oplogue_format::pbm::backup_json::{BackupJson, Generation};
 use oplogue_format::pbm::layout::{self, Located, WholeObject};
 use oplogue_format::sidecar::{self, GapRecord, LocatedRecord};
+use oplogue_storage::ObjectInfo;
 
 use crate::Repository;
 use crate::error::RepositoryError;
@@ -20,65 +28,145 @@ const FETCHES_AT_ONCE: usize = 16;
 
 type Listed<'a> = BTreeMap<&'a str, WholeObject>;
 
+/// A catalog with what is needed to bring it up to date cheaply.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogState {
+    catalog: Arc<Catalog>,
+    /// Metadata of backups and records of holes, by name: what did not change is not read again.
+    small: BTreeMap<String, Small>,
+}
+
+impl CatalogState {
+    /// The same value as before when a refresh found nothing new.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+}
+
+/// A small object as listed, and what it said.
+#[derive(Clone, Debug, PartialEq)]
+struct Small {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    content: Content,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Content {
+    Backup(BackupName),
+    Gap(Gap),
+    Unreadable,
+}
+
+impl Small {
+    fn backup(&self) -> Option<&BackupName> {
+        match &self.content {
+            Content::Backup(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn is_as_listed(&self, object: &ObjectInfo) -> bool {
+        (self.bytes, self.modified) == (object.bytes, object.modified)
+    }
+}
+
 impl Repository {
     /// Everything in the folder, parsed and sorted.
     ///
     /// # Errors
     /// Only when the storage cannot be listed or read. What is damaged or foreign is in the catalog.
     pub async fn catalog(&self) -> Result<Catalog, RepositoryError> {
+        Ok(Arc::unwrap_or_clone(self.state().await?.catalog))
+    }
+
+    /// As [`Repository::catalog`], for whoever will look again.
+    ///
+    /// # Errors
+    /// Only when the storage cannot be listed or read.
+    pub async fn state(&self) -> Result<CatalogState, RepositoryError> {
         let objects = self.storage.list("").await?;
         let listed = layout::join_parts(objects.iter().map(|object| (object.name.as_str(), object.bytes)));
         let mut catalog = Catalog::default();
-        let (mut backups, mut gaps) = (Vec::new(), Vec::new());
         for (name, whole) in &listed {
-            match layout::locate(name) {
-                Located::BackupJson { .. } => backups.push((*name).to_owned()),
-                Located::Slice { replica_set, range, .. } => {
-                    if let Some(why) = defect(whole) {
-                        catalog.unreadable.push(((*name).to_owned(), why));
-                        continue;
-                    }
-                    let slice = Slice { replica_set: replica_set.clone(), range, object: (*name).to_owned(), bytes: whole.bytes };
-                    catalog.slices.entry(replica_set).or_default().push(slice);
-                }
-                Located::Ours if matches!(sidecar::locate(name), LocatedRecord::Gap { .. }) => gaps.push((*name).to_owned()),
-                _ => {}
+            if name.starts_with(layout::SLICES) {
+                add_slice(&mut catalog, name, whole);
             }
         }
-        for slices in catalog.slices.values_mut() {
-            slices.sort_by(|left, right| (left.range, &left.object).cmp(&(right.range, &right.object)));
+        let mut small = BTreeMap::new();
+        let read = self.fetch_all(objects.iter().filter(|object| is_small(&object.name)).cloned().collect()).await?;
+        for (object, bytes) in read {
+            add_small(&mut catalog, &mut small, &object, &bytes, &listed);
         }
-        for (name, bytes) in self.fetch_all(backups).await? {
-            match bytes.map(|bytes| read_backup(&bytes, &listed)) {
-                Some(Ok(backup)) => catalog.backups.push(backup),
-                Some(Err(why)) => catalog.unreadable.push((name, why)),
-                // Deleted since the listing.
-                None => {}
-            }
-        }
-        catalog.backups.sort_by(|left, right| {
-            (left.consistent_at(), left.started, &left.name).cmp(&(right.consistent_at(), right.started, &right.name))
-        });
-        for (name, bytes) in self.fetch_all(gaps).await? {
-            match bytes.map(|bytes| GapRecord::parse(&bytes).map(|record| record.to_domain())) {
-                Some(Ok(gap)) => catalog.recorded_gaps.entry(gap.replica_set.clone()).or_default().push(gap),
-                Some(Err(error)) => catalog.unreadable.push((name, error.to_string())),
-                None => {}
-            }
-        }
-        for gaps in catalog.recorded_gaps.values_mut() {
-            gaps.sort_by_key(|gap| gap.range);
-        }
-        Ok(catalog)
+        sort(&mut catalog);
+        Ok(CatalogState { catalog: Arc::new(catalog), small })
     }
 
-    async fn fetch_all(&self, names: Vec<String>) -> Result<Vec<(String, Option<Bytes>)>, RepositoryError> {
-        let fetches = names.into_iter().map(|name| async move {
-            let bytes = self.get_if_there(&name).await?;
-            Ok::<_, RepositoryError>((name, bytes))
+    /// Reads small objects; one that was deleted since the listing is left out.
+    async fn fetch_all(&self, objects: Vec<ObjectInfo>) -> Result<Vec<(ObjectInfo, Bytes)>, RepositoryError> {
+        let fetches = objects.into_iter().map(|object| async move {
+            let bytes = self.get_if_there(&object.name).await?;
+            Ok::<_, RepositoryError>(bytes.map(|bytes| (object, bytes)))
         });
-        stream::iter(fetches).buffered(FETCHES_AT_ONCE).try_collect().await
+        let found: Vec<_> = stream::iter(fetches).buffered(FETCHES_AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
+}
+
+/// Metadata of a backup or the record of a hole: objects whose content is in the catalog.
+fn is_small(name: &str) -> bool {
+    match layout::locate(name) {
+        Located::BackupJson { .. } => true,
+        Located::Ours => matches!(sidecar::locate(name), LocatedRecord::Gap { .. }),
+        _ => false,
+    }
+}
+
+fn add_slice(catalog: &mut Catalog, name: &str, whole: &WholeObject) {
+    let Located::Slice { replica_set, range, compression } = layout::locate(name) else { return };
+    if let Some(why) = defect(whole) {
+        catalog.unreadable.push((name.to_owned(), why));
+        return;
+    }
+    // All slices of a replica set share one name.
+    let replica_set = catalog.slices.get_key_value(&replica_set).map_or(replica_set, |(known, _)| known.clone());
+    let name = layout::slice_name(name, &replica_set, range, compression);
+    let slice = Slice { replica_set: replica_set.clone(), range, name, bytes: whole.bytes };
+    catalog.slices.entry(replica_set).or_default().push(slice);
+}
+
+fn add_small(catalog: &mut Catalog, small: &mut BTreeMap<String, Small>, object: &ObjectInfo, bytes: &[u8], listed: &Listed<'_>) {
+    let read = match layout::locate(&object.name) {
+        Located::BackupJson { .. } => read_backup(bytes, listed).map(|backup| {
+            let name = backup.name.clone();
+            catalog.backups.push(backup);
+            Content::Backup(name)
+        }),
+        _ => GapRecord::parse(bytes).map_err(|error| error.to_string()).map(|record| {
+            let gap = record.to_domain();
+            catalog.recorded_gaps.entry(gap.replica_set.clone()).or_default().push(gap.clone());
+            Content::Gap(gap)
+        }),
+    };
+    let content = read.unwrap_or_else(|why| {
+        catalog.unreadable.push((object.name.clone(), why));
+        Content::Unreadable
+    });
+    small.insert(object.name.clone(), Small { bytes: object.bytes, modified: object.modified, content });
+}
+
+fn sort(catalog: &mut Catalog) {
+    for slices in catalog.slices.values_mut() {
+        slices.sort_by(|left, right| left.range.cmp(&right.range).then_with(|| left.object().cmp(&right.object())));
+        slices.shrink_to_fit();
+    }
+    catalog
+        .backups
+        .sort_by(|left, right| (left.consistent_at(), left.started, &left.name).cmp(&(right.consistent_at(), right.started, &right.name)));
+    for gaps in catalog.recorded_gaps.values_mut() {
+        gaps.sort_by_key(|gap| gap.range);
+    }
+    catalog.unreadable.sort();
 }
 
 /// What is wrong with an object as far as the listing tells.

@@ -10,10 +10,12 @@
 
 mod backup_write;
 mod catalog;
+mod delete;
 mod documents;
 mod error;
 mod frames;
 mod object;
+mod recognise;
 mod slices;
 mod snapshot;
 mod spool;
@@ -25,10 +27,13 @@ pub use backup_write::{
     BackupFacts, SnapshotFacts, SnapshotTotals, SnapshotWriter, UnknownToPbm, WrittenCollection, WrittenSnapshot, roles_namespace,
     users_namespace,
 };
+pub use catalog::CatalogState;
+pub use delete::{Deleted, DeletionStep, Orphan, OrphanKind};
 pub use documents::{BATCH_BYTES, BATCH_DOCUMENTS, DocumentStream, ReadSummary};
 pub use error::RepositoryError;
 pub use frames::{Appender, DocumentObject, Written};
 pub use object::ObjectRef;
+pub use recognise::{foreign_folders, is_repository};
 pub use oplogue_format::pbm::collections::CollectionKind;
 pub use oplogue_format::sidecar::SliceRecord;
 pub use slices::{SliceBuilder, StoredSlice};

@@ -147,7 +147,8 @@ impl Repository {
         };
         let record = sidecar::slice_record(&builder.replica_set, range);
         self.storage.put(&record, facts.to_json().into()).await?;
-        let slice = Slice { replica_set: builder.replica_set, range, object, bytes: written.stored_bytes };
+        let name = layout::slice_name(&object, &builder.replica_set, range, builder.compression);
+        let slice = Slice { replica_set: builder.replica_set, range, name, bytes: written.stored_bytes };
         Ok(StoredSlice { slice, entries: written.documents, noops: builder.noops, bytes: written.bytes })
     }
 

@@ -149,8 +149,8 @@ impl Repository {
         let objects = match source {
             OplogSource::Slice(slice) => {
                 let facts = self.slice_facts(slice).await?;
-                let stored_crc64 = facts.filter(|facts| facts.object == slice.object).map(|facts| facts.stored_crc64);
-                vec![ObjectRef { stored_bytes: Some(slice.bytes), stored_crc64, ..ObjectRef::named(slice.object.clone()) }]
+                let stored_crc64 = facts.filter(|facts| facts.object == slice.object()).map(|facts| facts.stored_crc64);
+                vec![ObjectRef { stored_bytes: Some(slice.bytes), stored_crc64, ..ObjectRef::named(slice.object()) }]
             }
             OplogSource::BackupOplog { backup } => self.backup_oplog(backup, replica_set).await?,
         };

@@ -6,17 +6,21 @@
 pub mod agents;
 pub mod alerts;
 pub mod audit;
+pub mod backup_id;
 pub mod backups;
 pub mod catalogs;
 pub mod clusters;
 pub mod error;
 pub mod jobs;
+pub mod links;
 pub mod locations;
+pub mod reach;
 pub mod restores;
 pub mod retention;
 pub mod scheduler;
 pub mod schedules;
 pub mod services;
+mod stored;
 pub mod sessions;
 pub mod timelines;
 pub mod tokens;
@@ -47,6 +51,21 @@ pub struct Shared {
     pub started_at: Timestamp,
     /// What was read from the storages.
     pub catalogs: catalogs::Catalogs,
+    /// What agents said last.
+    pub agents: agents::Agents,
+    /// What the server itself is working on.
+    pub server_works: jobs::ServerWorks,
+    /// The server is stopping: nobody is kept waiting any longer.
+    pub stopping: tokio_util::sync::CancellationToken,
+    /// The scheduler is to look before its next tick.
+    pub tick_wanted: tokio::sync::Notify,
+    /// Locations being tried just now.
+    pub trials: locations::trials::Trials,
+    /// Set when the server begins to listen.
+    pub reach: std::sync::OnceLock<reach::Reach>,
+    /// How often passwords were tried lately.
+    pub sign_in_limits: std::sync::Mutex<sessions::limits::Limits>,
+    pub alert_memory: alerts::Memory,
     /// Grows whenever something that agents may want to know has changed; those who wait for an answer look again.
     pub wishes: watch::Sender<u64>,
 }
@@ -62,11 +81,32 @@ impl std::ops::Deref for App {
 impl App {
     /// Opens database and key file in the data directory. Starts nothing.
     pub fn open(config: ServerConfig) -> anyhow::Result<Self> {
-        let clock = if (config.clock_rate - 1.0).abs() < f64::EPSILON { Clock::system() } else { Clock::scaled(config.clock_rate) };
+        let clock = Clock::of(&config)?;
+        Self::open_at(config, clock)
+    }
+
+    /// With another clock.
+    pub fn open_at(config: ServerConfig, clock: Clock) -> anyhow::Result<Self> {
         let vault = Vault::open(&config.key_file.clone().unwrap_or_else(|| config.data_dir.join("key")))?;
         let db = Db::open(&config.data_dir.join("oplogue.db"))?;
         let started_at = clock.now();
-        Ok(Self(Arc::new(Shared { db, clock, vault, config, started_at, catalogs: catalogs::Catalogs::default(), wishes: watch::Sender::new(1) })))
+        Ok(Self(Arc::new(Shared {
+            db,
+            clock,
+            vault,
+            config,
+            started_at,
+            catalogs: catalogs::Catalogs::default(),
+            agents: agents::Agents::default(),
+            server_works: jobs::ServerWorks::default(),
+            stopping: tokio_util::sync::CancellationToken::new(),
+            tick_wanted: tokio::sync::Notify::new(),
+            trials: locations::trials::Trials::default(),
+            sign_in_limits: std::sync::Mutex::default(),
+            alert_memory: alerts::Memory::default(),
+            reach: std::sync::OnceLock::new(),
+            wishes: watch::Sender::new(1),
+        })))
     }
 
     /// Agents that wait for an answer look again.

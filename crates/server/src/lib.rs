@@ -10,10 +10,16 @@
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod data_dir;
 pub mod db;
 pub mod front;
 pub mod http;
 pub mod ids;
 pub mod metrics;
+pub mod recovery;
 pub mod rest;
+pub mod serve;
+pub mod tls;
 pub mod vault;
+
+pub use serve::{Ready, run};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::error::StorageError;
-use crate::storage::ObjectInfo;
+use crate::storage::{Level, ObjectInfo};
 
 /// A shared backend.
 pub(crate) type SharedBackend = Arc<dyn Backend>;
@@ -39,6 +39,12 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// All objects below `folder` (empty: all), by full key, in any order.
     async fn list(&self, folder: &str) -> Result<Vec<ObjectInfo>, StorageError>;
+
+    /// As [`Backend::list`], but only objects whose key is later than `after`, compared byte by byte. May give earlier ones too.
+    async fn list_after(&self, folder: &str, after: &str) -> Result<Vec<ObjectInfo>, StorageError>;
+
+    /// What lies directly in `folder`, by full key: objects, and folders with something in them.
+    async fn level(&self, folder: &str) -> Result<Level, StorageError>;
 
     /// Absent is fine.
     async fn delete(&self, key: &str) -> Result<(), StorageError>;

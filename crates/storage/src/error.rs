@@ -66,7 +66,7 @@ pub enum StorageError {
     /// No credentials, or the storage does not accept them.
     #[error(
         "{at}: the credentials are missing or wrong; check access key and secret key (options or AWS_ACCESS_KEY_ID, \
-         AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN) and the clock of this machine"
+         AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), service account or account key, and the clock of this machine"
     )]
     BadCredentials {
         /// What was attempted.

@@ -18,7 +18,7 @@ use futures::{StreamExt, stream};
 use crate::backend::{Backend, Opened, WriteObject};
 use crate::error::{Attempt, StorageError};
 use crate::name;
-use crate::storage::ObjectInfo;
+use crate::storage::{Level, ObjectInfo};
 
 /// What is read at once: few enough switches of thread, little enough memory.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -109,6 +109,16 @@ impl Backend for Filesystem {
         let root = self.root.clone();
         let below = folder.to_owned();
         self.run("list", folder, move || walk::objects(&root, &below)).await
+    }
+
+    async fn list_after(&self, folder: &str, after: &str) -> Result<Vec<ObjectInfo>, StorageError> {
+        let (root, below, after) = (self.root.clone(), folder.to_owned(), after.to_owned());
+        self.run("list", folder, move || walk::objects_after(&root, &below, &after)).await
+    }
+
+    async fn level(&self, folder: &str) -> Result<Level, StorageError> {
+        let (root, below) = (self.root.clone(), folder.to_owned());
+        self.run("list", folder, move || walk::level(&root, &below)).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StorageError> {

@@ -14,11 +14,15 @@
 //! - a reader gives the bytes of one version of the object, in bounded memory, and resumes where a broken connection left it.
 //!
 //! After a crash in the middle of a write remain, invisible to listings: on filesystems a `.oplogue-*.tmp` file; on S3 an
-//! incomplete multipart upload (let a lifecycle rule of the bucket remove those after a few days).
+//! incomplete multipart upload (let a lifecycle rule of the bucket remove those after a few days), on Google Cloud Storage likewise; on
+//! Azure uncommitted blocks, which Azure forgets after a week.
 
 mod backend;
+mod cloud;
 #[cfg(feature = "testing")]
 pub mod conformance;
+#[cfg(feature = "testing")]
+pub mod counting;
 mod error;
 mod filesystem;
 mod memory;
@@ -26,7 +30,6 @@ mod name;
 mod options;
 mod probe;
 mod reader;
-mod s3;
 mod storage;
 mod url;
 mod writer;
@@ -35,5 +38,5 @@ pub use error::{Attempt, StorageError};
 pub use options::{ServerSideEncryption, StorageOptions};
 pub use probe::{ProbeReport, ProbeStep};
 pub use reader::ObjectReader;
-pub use storage::{ObjectInfo, Storage};
+pub use storage::{Level, ObjectInfo, Storage};
 pub use writer::ObjectWriter;

@@ -1,6 +1,7 @@
 //! A storage in memory, for tests: the promises of the others without disk or network.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use futures::{StreamExt, stream};
 use crate::backend::{Backend, Opened, WriteObject};
 use crate::error::{Attempt, StorageError};
 use crate::name;
-use crate::storage::ObjectInfo;
+use crate::storage::{Level, ObjectInfo};
 
 type Objects = BTreeMap<String, Bytes>;
 
@@ -79,6 +80,36 @@ impl Backend for Memory {
         let below = Self::below(folder);
         let info = |(key, bytes): (&String, &Bytes)| ObjectInfo { name: key.clone(), bytes: bytes.len() as u64, modified: None };
         Ok(self.objects().iter().filter(|(key, _)| key.starts_with(&below)).map(info).collect())
+    }
+
+    async fn list_after(&self, folder: &str, after: &str) -> Result<Vec<ObjectInfo>, StorageError> {
+        let below = Self::below(folder);
+        let info = |(key, bytes): (&String, &Bytes)| ObjectInfo { name: key.clone(), bytes: bytes.len() as u64, modified: None };
+        let later = (Bound::Excluded(after.max(&below).to_owned()), Bound::Unbounded);
+        Ok(self.objects().range::<String, _>(later).take_while(|(key, _)| key.starts_with(&below)).map(info).collect())
+    }
+
+    async fn level(&self, folder: &str) -> Result<Level, StorageError> {
+        let below = Self::below(folder);
+        let mut level = Level::default();
+        let objects = self.objects();
+        let mut position = below.clone();
+        // From one entry of the level to the next: what lies deeper is jumped over.
+        while let Some((key, bytes)) = objects.range::<str, _>((Bound::Included(position.as_str()), Bound::Unbounded)).next() {
+            let Some(rest) = key.strip_prefix(&below) else { break };
+            match rest.split_once('/') {
+                None => {
+                    level.objects.push(ObjectInfo { name: key.clone(), bytes: bytes.len() as u64, modified: None });
+                    position = format!("{key}\0");
+                }
+                Some((folder, _)) => {
+                    level.folders.push(format!("{below}{folder}"));
+                    // `0` follows `/`.
+                    position = format!("{below}{folder}0");
+                }
+            }
+        }
+        Ok(level)
     }
 
     async fn delete(&self, key: &str) -> Result<(), StorageError> {

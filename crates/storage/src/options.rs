@@ -17,6 +17,12 @@ pub struct StorageOptions {
     pub session_token: Option<String>,
     /// PEM file of certificate authorities trusted besides those of the system.
     pub ca_file: Option<PathBuf>,
+    /// The same as text, from whoever has no file.
+    pub ca_pem: Option<String>,
+    /// Google Cloud Storage: the JSON of a service account's key. With `None`, `GOOGLE_SERVICE_ACCOUNT` and its kin, then the instance's account.
+    pub service_account: Option<String>,
+    /// Azure: the storage account's key, in base64 as Azure shows it. With `None`, the `AZURE_*` variables, then the machine's identity.
+    pub account_key: Option<String>,
     /// Accept any TLS certificate. Whoever sits in between can then read and change everything.
     pub insecure_tls: bool,
     /// S3 storage class of new objects, e.g. `STANDARD_IA`. `None`: the bucket's default.
@@ -64,6 +70,9 @@ impl Default for StorageOptions {
             secret_key: None,
             session_token: None,
             ca_file: None,
+            ca_pem: None,
+            service_account: None,
+            account_key: None,
             insecure_tls: false,
             storage_class: None,
             server_side_encryption: ServerSideEncryption::None,
@@ -85,6 +94,9 @@ impl fmt::Debug for StorageOptions {
             .field("secret_key", &hidden(&self.secret_key))
             .field("session_token", &hidden(&self.session_token))
             .field("ca_file", &self.ca_file)
+            .field("ca_pem", &self.ca_pem.as_ref().map(|pem| pem.len()))
+            .field("service_account", &hidden(&self.service_account))
+            .field("account_key", &hidden(&self.account_key))
             .field("insecure_tls", &self.insecure_tls)
             .field("storage_class", &self.storage_class)
             .field("server_side_encryption", &self.server_side_encryption)
@@ -118,6 +130,8 @@ mod tests {
             access_key: Some("AKSECRET".into()),
             secret_key: Some("SKSECRET".into()),
             session_token: Some("STSECRET".into()),
+            service_account: Some("SASECRET".into()),
+            account_key: Some("KYSECRET".into()),
             server_side_encryption: ServerSideEncryption::Customer { key: [173; 32] },
             ..Default::default()
         };

@@ -33,6 +33,15 @@ pub struct ObjectInfo {
     pub modified: Option<SystemTime>,
 }
 
+/// What lies directly in a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Sorted by name.
+    pub objects: Vec<ObjectInfo>,
+    /// Folders with at least one object below them, sorted, without a slash at the end.
+    pub folders: Vec<String>,
+}
+
 impl Storage {
     /// Opens the storage that `url` names. Nothing is contacted yet: see [`Storage::probe`].
     ///
@@ -40,6 +49,9 @@ impl Storage {
     /// - `s3://bucket/prefix?endpoint=URL&region=NAME&path-style=true|false`. All three are optional. `region` falls back to
     ///   `AWS_REGION`, `AWS_DEFAULT_REGION`, `us-east-1`; `endpoint` to `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, then Amazon's; path style
     ///   is the default whenever there is an endpoint, or the bucket's name has a dot.
+    /// - `gs://bucket/prefix`; `?endpoint=URL` for emulators.
+    /// - `az://container/prefix?account=NAME`; `account` falls back to `AZURE_STORAGE_ACCOUNT_NAME`; `endpoint=URL` for emulators and
+    ///   private clouds.
     ///
     /// Characters that mean something in URLs (`%`, `#`, `?`, space) are written percent-encoded. Credentials do not belong there.
     pub fn open(url: &str, options: &StorageOptions) -> Result<Self, StorageError> {
@@ -49,6 +61,22 @@ impl Storage {
     /// An empty storage in memory, for tests. Clones share it.
     pub fn memory() -> Self {
         Self::over(Arc::new(Memory::default()))
+    }
+
+    /// Whether an object may have this name here.
+    #[cfg(feature = "testing")]
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.key(name).is_ok()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn backend(&self) -> &SharedBackend {
+        &self.backend
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn folder(&self) -> &str {
+        &self.folder
     }
 
     pub(crate) fn over(backend: Arc<dyn Backend>) -> Self {
@@ -113,12 +141,43 @@ impl Storage {
     pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>, StorageError> {
         let folder = self.folder_key(prefix)?;
         let mut objects = self.backend.list(&folder).await?;
-        let above = if self.folder.is_empty() { 0 } else { self.folder.len() + 1 };
         for object in &mut objects {
-            object.name.drain(..above);
+            self.relative(&mut object.name);
         }
         objects.sort();
         Ok(objects)
+    }
+
+    /// As [`Storage::list`], but only objects whose name is later than `start_after`, compared byte by byte; it need not be the name of
+    /// an object. On S3 earlier ones are not even looked at, on filesystems folders of earlier ones are not entered.
+    pub async fn list_after(&self, prefix: &str, start_after: &str) -> Result<Vec<ObjectInfo>, StorageError> {
+        let folder = self.folder_key(prefix)?;
+        let after = self.key(start_after)?;
+        let objects = self.backend.list_after(&folder, &after).await?;
+        // Some look-alikes of S3 do not know `start-after`.
+        let mut objects: Vec<_> = objects.into_iter().filter(|object| object.name > after).collect();
+        for object in &mut objects {
+            self.relative(&mut object.name);
+        }
+        objects.sort();
+        Ok(objects)
+    }
+
+    /// What lies directly in the folder `prefix` (`""`: the storage itself): one request for up to a thousand entries, however much lies
+    /// deeper. Names are relative to the storage, so they include `prefix`.
+    pub async fn level(&self, prefix: &str) -> Result<Level, StorageError> {
+        let mut level = self.backend.level(&self.folder_key(prefix)?).await?;
+        level.objects.iter_mut().for_each(|object| self.relative(&mut object.name));
+        level.folders.iter_mut().for_each(|folder| self.relative(folder));
+        level.objects.sort();
+        level.folders.sort();
+        level.folders.dedup();
+        Ok(level)
+    }
+
+    /// The folders directly in the folder `prefix`; see [`Storage::level`].
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
+        Ok(self.level(prefix).await?.folders)
     }
 
     /// Deletes an object; an absent one is fine.
@@ -132,6 +191,12 @@ impl Storage {
     pub async fn delete_under(&self, prefix: &str) -> Result<usize, StorageError> {
         let folder = self.folder_key(prefix)?;
         self.backend.delete_under(&folder).await
+    }
+
+    /// From a full key of something below our folder to its name.
+    fn relative(&self, key: &mut String) {
+        let above = if self.folder.is_empty() { 0 } else { self.folder.len() + 1 };
+        key.drain(..above);
     }
 
     fn key(&self, name: &str) -> Result<String, StorageError> {

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use ::url::Url;
 use percent_encoding::percent_decode_str;
 
+use crate::cloud::{AzurePlace, Cloud, GcsPlace, S3Place};
 use crate::error::StorageError;
 use crate::filesystem::Filesystem;
 use crate::name;
 use crate::options::StorageOptions;
-use crate::s3::{S3, S3Place};
 use crate::storage::Storage;
 
-const EXAMPLES: &str =
-    "a storage URL looks like file:///backups or s3://bucket/prefix?endpoint=https://host:port&region=name&path-style=true";
+const EXAMPLES: &str = "a storage URL looks like file:///backups, s3://bucket/prefix?endpoint=https://host:port&region=name&path-style=true, \
+     gs://bucket/prefix or az://container/prefix?account=name";
 
 pub(crate) fn open(text: &str, options: &StorageOptions) -> Result<Storage, StorageError> {
     let bad = |reason: String| StorageError::BadUrl { url: without_secrets(text), reason };
     let url = Url::parse(text).map_err(|error| bad(format!("{error}; {EXAMPLES}")))?;
     if !url.username().is_empty() || url.password().is_some() {
-        let reason = "credentials do not belong in the URL; give them as options or as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+        let reason = "credentials do not belong in the URL; give them as options or in the environment (e.g. AWS_ACCESS_KEY_ID)";
         return Err(bad(reason.into()));
     }
     if url.fragment().is_some() {
@@ -36,20 +36,28 @@ pub(crate) fn open(text: &str, options: &StorageOptions) -> Result<Storage, Stor
             Ok(Storage::over(Arc::new(Filesystem::new(root))))
         }
         "s3" => {
-            let place = s3_place(&url).map_err(bad)?;
-            let prefix = place.prefix.clone();
-            let s3 = S3::open(place, options).map_err(bad)?;
-            Ok(Storage::over(Arc::new(s3)).within(&prefix))
+            let (bucket, prefix) = bucket_and_prefix(&url).map_err(&bad)?;
+            let place = s3_place(&url, bucket).map_err(&bad)?;
+            Ok(Storage::over(Arc::new(Cloud::s3(place, options).map_err(&bad)?)).within(&prefix))
         }
-        "gs" | "az" | "azure" | "gcs" => {
-            Err(bad(format!("{}:// is not supported yet; file:// and s3:// are (Google Cloud Storage also speaks S3)", url.scheme())))
+        "gs" => {
+            let (bucket, prefix) = bucket_and_prefix(&url).map_err(&bad)?;
+            let place = gcs_place(&url, bucket).map_err(&bad)?;
+            Ok(Storage::over(Arc::new(Cloud::gcs(place, options).map_err(&bad)?)).within(&prefix))
         }
+        "az" => {
+            let (container, prefix) = bucket_and_prefix(&url).map_err(&bad)?;
+            let place = azure_place(&url, container).map_err(&bad)?;
+            Ok(Storage::over(Arc::new(Cloud::azure(place, options).map_err(&bad)?)).within(&prefix))
+        }
+        "gcs" => Err(bad("Google Cloud Storage is gs://bucket/prefix".into())),
+        "azure" => Err(bad("Azure Blob Storage is az://container/prefix?account=name".into())),
         other => Err(bad(format!("{other}:// is not a kind of storage known here; {EXAMPLES}"))),
     }
 }
 
-/// Bucket, prefix and query of an `s3://` URL, checked; or what is wrong with it.
-fn s3_place(url: &Url) -> Result<S3Place, String> {
+/// Bucket (or container) and prefix, checked; or what is wrong with them.
+fn bucket_and_prefix(url: &Url) -> Result<(String, String), String> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(|text| text.into_owned());
     let not_utf8 = |_| "it contains percent-encoded bytes that are not UTF-8".to_owned();
     let bucket = decoded(url.host_str().unwrap_or_default()).map_err(not_utf8)?;
@@ -65,7 +73,35 @@ fn s3_place(url: &Url) -> Result<S3Place, String> {
     {
         return Err(format!("the prefix {prefix:?} cannot be: {problem}"));
     }
-    let mut place = S3Place { bucket, prefix, endpoint: None, region: None, path_style: None };
+    Ok((bucket, prefix))
+}
+
+fn gcs_place(url: &Url, bucket: String) -> Result<GcsPlace, String> {
+    let mut place = GcsPlace { bucket, endpoint: None };
+    for (key, value) in url.query_pairs() {
+        match key.as_ref() {
+            "endpoint" => place.endpoint = Some(endpoint(&value)?),
+            other => return Err(format!("the query key {other:?} is not known; known is endpoint")),
+        }
+    }
+    Ok(place)
+}
+
+fn azure_place(url: &Url, container: String) -> Result<AzurePlace, String> {
+    let mut place = AzurePlace { container, account: None, endpoint: None };
+    for (key, value) in url.query_pairs() {
+        match key.as_ref() {
+            "endpoint" => place.endpoint = Some(endpoint(&value)?),
+            "account" if value.is_empty() => return Err("the account is empty".into()),
+            "account" => place.account = Some(value.into_owned()),
+            other => return Err(format!("the query key {other:?} is not known; known are account, endpoint")),
+        }
+    }
+    Ok(place)
+}
+
+fn s3_place(url: &Url, bucket: String) -> Result<S3Place, String> {
+    let mut place = S3Place { bucket, endpoint: None, region: None, path_style: None };
     for (key, value) in url.query_pairs() {
         match key.as_ref() {
             "endpoint" => place.endpoint = Some(endpoint(&value)?),
@@ -129,8 +165,12 @@ mod tests {
             ("file:///backups?x=1", "%3F"),
             ("file:///backups#1", "%23"),
             ("ftp://host/x", "not a kind of storage"),
-            ("gs://bucket", "not supported yet"),
-            ("az://container", "not supported yet"),
+            ("gcs://bucket", "gs://bucket/prefix"),
+            ("azure://container", "az://container/prefix"),
+            ("gs://", "bucket is missing"),
+            ("gs://bucket?account=x", "known is endpoint"),
+            ("az://container?region=x", "known are account, endpoint"),
+            ("az://container?account=", "account is empty"),
             ("s3://", "bucket is missing"),
             ("s3:///prefix", "bucket is missing"),
             ("s3://bucket:9000/x", "has no port"),
@@ -165,5 +205,7 @@ mod tests {
         assert_eq!(location(s3), "s3://bucket/a/b (http://127.0.0.1:9000)");
         let cluster = open("s3://bucket?endpoint=http://h", &StorageOptions::default()).expect("a good URL").within("c/1");
         assert_eq!(cluster.location(), "s3://bucket/c/1 (http://h)");
+        assert_eq!(location("gs://bucket/a%20b?endpoint=http://h"), "gs://bucket/a b (http://h)");
+        assert_eq!(location("az://container/x?account=a&endpoint=http://h/a"), "az://container/x (http://h/a)");
     }
 }

@@ -5,12 +5,18 @@
 //! a watchdog shell ([`folder::ServerFolder`]) holds the other end of a pipe. Waiting is always for a state, with a patient limit,
 //! because several sets start at once on two cores. Nothing here is part of the product.
 
+pub mod azurite;
+pub mod browser;
 pub mod certificates;
 pub mod downloads;
 pub mod fake_mongos;
 pub mod fault_proxy;
 pub mod folder;
+pub mod http;
+pub mod oplogue;
+pub mod packages;
 pub mod ports;
+pub mod receivers;
 pub mod replica_set;
 pub mod s3;
 pub mod standalone;
@@ -19,9 +25,13 @@ pub mod unpack;
 pub mod version;
 pub mod wait;
 
+pub use azurite::{Azurite, AzuriteContainer};
+pub use browser::Browser;
 pub use certificates::Certificates;
 pub use fake_mongos::FakeMongos;
 pub use fault_proxy::{Fault, FaultProxy};
+pub use oplogue::OplogueServer;
+pub use receivers::{HttpReceiver, MailReceiver};
 pub use replica_set::{ReplicaSet, ReplicaSetOptions};
 pub use s3::{S3Bucket, S3Server};
 pub use standalone::Standalone;

@@ -6,8 +6,8 @@
 
 mod bucket;
 mod ceph;
-mod http;
-mod signing;
+
+pub(crate) mod signing;
 
 use std::path::PathBuf;
 
@@ -15,8 +15,8 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+pub use crate::http::Response;
 pub use bucket::S3Bucket;
-pub use http::Response;
 
 use crate::folder::ServerFolder;
 use crate::ports::Port;
@@ -129,7 +129,7 @@ impl S3Server {
 }
 
 /// A text no other call in any process returns.
-fn unique() -> String {
+pub(crate) fn unique() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
     // A process id comes again one day, so chance is added: the standard library's own hasher seed.

@@ -18,10 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "oplogue-agent",
         &["oplogue-domain", "oplogue-format", "oplogue-storage", "oplogue-repository", "oplogue-mongo", "oplogue-engine", "oplogue-api"],
     ),
-    (
-        "oplogue-server",
-        &["oplogue-domain", "oplogue-storage", "oplogue-repository", "oplogue-api", "oplogue-pages", "oplogue-notify"],
-    ),
+    ("oplogue-server", &["oplogue-domain", "oplogue-storage", "oplogue-repository", "oplogue-api", "oplogue-pages", "oplogue-notify"]),
     (
         "oplogue",
         &[

@@ -22,7 +22,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(error)
 }
 
-/// Reads `500ms`, `10s`, `5m`, `1h`. The unit is never left out: `10` could mean seconds or, to users of other tools, minutes.
+/// Reads `500ms`, `10s`, `5m`, `1h`, `7d`. The unit is never left out: `10` could mean seconds or, to users of other tools, minutes.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let error = || format!("`{text}` is not a duration: write a whole number and a unit, e.g. 500ms, 10s, 5m, 1h");
     let (number, unit) = split_number(text);
@@ -32,6 +32,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "s" => 1_000,
         "m" | "min" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return Err(error()),
     };
     number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(error)
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_their_units() {
-        for (text, milliseconds) in [("500ms", 500), ("10s", 10_000), ("5m", 300_000), ("5min", 300_000), ("1h", 3_600_000)] {
+        for (text, milliseconds) in [("500ms", 500), ("10s", 10_000), ("5m", 300_000), ("5min", 300_000), ("1h", 3_600_000), ("7d", 604_800_000)] {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
     }

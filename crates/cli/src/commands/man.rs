@@ -27,13 +27,20 @@ pub fn run(args: ManArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The program and each command, named as their pages are.
+/// The program and each command, also those below others, named as their pages are.
 fn pages() -> Vec<Command> {
     let mut whole = args::command().disable_help_subcommand(true);
     whole.build();
-    let page = |command: &Command| command.clone().name(format!("oplogue-{}", command.get_name()));
-    let commands: Vec<Command> = whole.get_subcommands().map(page).collect();
-    std::iter::once(whole).chain(commands).collect()
+    let mut pages = Vec::new();
+    collect(&whole, "oplogue".to_owned(), &mut pages);
+    pages
+}
+
+fn collect(command: &Command, name: String, pages: &mut Vec<Command>) {
+    pages.push(command.clone().name(name.clone()));
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        collect(below, format!("{name}-{}", below.get_name()), pages);
+    }
 }
 
 fn render(page: &Command) -> anyhow::Result<Vec<u8>> {

@@ -1,12 +1,12 @@
 //! `oplogue restore`
 
+use oplogue_agent::wire;
 use oplogue_domain::NamespaceSelection;
 use oplogue_engine::failure::Refused;
 use oplogue_engine::restore::{self, RestoreRequest};
 
 use crate::args::RestoreArgs;
 use crate::failure::{Exit, WrongUsage};
-use crate::json::plan::PlanJson;
 use crate::json::restore::RestoreJson;
 use crate::output::{Output, remark};
 use crate::{cancel, open, progress, text};
@@ -28,7 +28,7 @@ pub async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
     let prepared = restore::prepare(request, progress.clone(), cancel.clone()).await?;
     let plan = prepared.plan.clone();
     if args.plan {
-        output.result(|| PlanJson::from(&plan), |style| text::plan::plan(&plan, style))?;
+        output.result(|| wire::plan(&plan), |style| text::plan::plan(&plan, style))?;
         return Ok(Exit::Done);
     }
     remark(&text::plan::plan(&plan, output.remark_style));

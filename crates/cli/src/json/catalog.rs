@@ -142,7 +142,7 @@ impl ReplicaSetJson {
 pub struct GapJson {
     replica_set: String,
     range: RangeJson,
-    /// `oplog-rolled-over`, `not-sliced`, `damaged` or `other`.
+    /// `oplog-rolled-over`, `not-sliced`, `damaged`, `deleted` or `other`.
     kind: &'static str,
     reason: String,
 }
@@ -153,6 +153,7 @@ impl From<&Gap> for GapJson {
             GapReason::OplogRolledOver => "oplog-rolled-over",
             GapReason::NotSliced => "not-sliced",
             GapReason::Damaged(_) => "damaged",
+            GapReason::Deleted => "deleted",
             GapReason::Other(_) => "other",
         };
         Self { replica_set: gap.replica_set.to_string(), range: gap.range.into(), kind, reason: gap.reason.to_string() }

@@ -1,20 +1,21 @@
 //! A restore that was carried out: its plan and what came of it.
 
+use oplogue_agent::wire;
+use oplogue_api::plan::Plan;
 use oplogue_engine::restore::{Proof, RestorePlan, RestoreReport};
 use serde::Serialize;
 
-use super::plan::PlanJson;
 use super::time::TimeJson;
 
 #[derive(Serialize)]
 pub struct RestoreJson {
-    plan: PlanJson,
+    plan: Plan,
     report: ReportJson,
 }
 
 impl RestoreJson {
     pub fn new(plan: &RestorePlan, report: &RestoreReport) -> Self {
-        Self { plan: plan.into(), report: report.into() }
+        Self { plan: wire::plan(plan), report: report.into() }
     }
 }
 

@@ -46,7 +46,7 @@ impl From<&SliceEvent> for SliceEventJson {
             SliceEvent::Waiting { why } => Self::Waiting { why: why.clone() },
             SliceEvent::Stored { slice, entries, lag_seconds, window_headroom_seconds } => Self::Stored {
                 replica_set: slice.replica_set.to_string(),
-                object: slice.object.clone(),
+                object: slice.object().into_owned(),
                 range: slice.range.into(),
                 bytes: slice.bytes,
                 entries: *entries,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::program::oplogue;
 
 /// The folder of the repository in `fixtures/pbm/<name>.tar`, unpacked.
-fn unpacked(name: &str) -> (tempfile::TempDir, PathBuf) {
+pub fn unpacked(name: &str) -> (tempfile::TempDir, PathBuf) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pbm").join(format!("{name}.tar"));
     let folder = oplogue_testkit::unpack(&path).expect("the fixture unpacks");
     let inside = storage_folder(folder.path()).expect("the fixture holds a repository");

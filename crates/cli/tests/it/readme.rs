@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::Context;
-use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, downloads};
+use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, packages};
 use tokio::process::Command;
 
 /// The version the walk-through was written with.
@@ -47,26 +46,11 @@ async fn the_walk_through_works_as_it_stands() {
 /// A folder with `mongosh` in it: the user's own, or one fetched once into the testbed's cache.
 fn folder_of_mongosh() -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    if let Some(folder) = std::env::split_paths(&path).find(|folder| folder.join("mongosh").is_file()) {
-        return Ok(folder);
+    match std::env::split_paths(&path).find(|folder| folder.join("mongosh").is_file()) {
+        Some(folder) => Ok(folder),
+        None => {
+            Ok(packages::npm("mongosh", &[MONGOSH], "the walk-through needs mongosh on the PATH, or Node with npm to fetch it")?
+                .join(".bin"))
+        }
     }
-    let cache = downloads::cache_folder()?;
-    let target = cache.join("mongosh");
-    let programs = target.join("node_modules/.bin");
-    std::fs::create_dir_all(&cache)?;
-    let lock = std::fs::File::options().create(true).truncate(false).write(true).open(cache.join("mongosh.lock"))?;
-    lock.lock().context("wait for another download of mongosh")?;
-    if !programs.join("mongosh").exists() {
-        // Aside and renamed, so that a download that was cut off leaves nothing that looks whole.
-        let aside = tempfile::Builder::new().prefix("fetching-").tempdir_in(&cache)?;
-        let output = std::process::Command::new("npm")
-            .args(["install", "--no-audit", "--no-fund", "--loglevel", "error", "--prefix"])
-            .arg(aside.path())
-            .arg(MONGOSH)
-            .output()
-            .context("start npm: the walk-through needs mongosh on the PATH, or Node with npm to fetch it")?;
-        anyhow::ensure!(output.status.success(), "npm could not fetch {MONGOSH}: {}", String::from_utf8_lossy(&output.stderr));
-        std::fs::rename(aside.path(), &target).context("publish mongosh in the cache")?;
-    }
-    Ok(programs)
 }

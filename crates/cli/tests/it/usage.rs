@@ -2,7 +2,7 @@
 
 use crate::program::{command, finish, oplogue, oplogue_in};
 
-const VERBS: &[&str] = &["backup", "slice", "list", "timeline", "describe", "restore", "status", "doctor", "completions", "man"];
+const VERBS: &[&str] = &["backup", "slice", "list", "timeline", "describe", "restore", "delete", "prune", "status", "doctor", "agent", "admin", "completions", "man"];
 
 #[tokio::test]
 async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
@@ -47,6 +47,10 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         ("restore --uri mongodb://db1 --storage file:///b --latest --rename a.b", "--rename"),
         ("restore --uri mongodb://db1 --storage file:///b --latest --rename a.*=b.c", "--rename"),
         ("restore --uri mongodb://db1 --storage file:///b --latest --replset-remapping rs0", "--replset-remapping"),
+        ("delete --storage file:///b", "NAME"),
+        ("prune --storage file:///b --dry-run", "--keep-count"),
+        ("prune --storage file:///b --keep-count 0", "--keep-count"),
+        ("prune --storage file:///b --keep-window 7", "--keep-window"),
         ("doctor", "--uri"),
         ("completions cmd", "cmd"),
         ("man unheard-of", "commands are"),

@@ -92,7 +92,7 @@ fn a_month_of_ten_second_slices_is_planned_without_quadratic_work() {
     let slices = catalog.slices.entry(rs0.clone()).or_default();
     for number in 0..260_000_u32 {
         let range = OplogRange::new(OplogTime::new(1_001 + number * 10, 1), OplogTime::new(1_011 + number * 10, 1));
-        slices.push(Slice { replica_set: rs0.clone(), range, object: number.to_string(), bytes: 1 });
+        slices.push(Slice { replica_set: rs0.clone(), range, name: number.to_string().into(), bytes: 1 });
     }
     let coverage = Coverage::of(&catalog, &rs0);
     assert_eq!(coverage.stretches().len(), 1);

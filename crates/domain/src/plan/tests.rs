@@ -20,7 +20,7 @@ fn told(choice: &Choice) -> Vec<String> {
     let piece = |piece: &OplogPiece| {
         let object = match &piece.source {
             OplogSource::BackupOplog { backup } => backup.to_string(),
-            OplogSource::Slice(slice) => slice.object.clone(),
+            OplogSource::Slice(slice) => slice.object().into_owned(),
         };
         format!("{object} ({},{}]", column(piece.range.after), column(piece.range.through))
     };
@@ -242,7 +242,7 @@ fn every_shard_gets_its_own_chain() {
 fn the_writes_that_will_be_lost_are_known() {
     let after = |column| {
         let choice = choose(&catalog("rs0   B==|---|---|   |---|"), &Moment::At(at(column)), &everything());
-        choice.expect("restorable").parts[0].writes_after.iter().map(|slice| slice.object.clone()).collect::<Vec<_>>()
+        choice.expect("restorable").parts[0].writes_after.iter().map(|slice| slice.object().into_owned()).collect::<Vec<_>>()
     };
     assert_eq!(after(5), ["rs0/3-7", "rs0/7-11", "rs0/15-19"]);
     assert_eq!(after(7), ["rs0/7-11", "rs0/15-19"]);

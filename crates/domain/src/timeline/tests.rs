@@ -376,7 +376,7 @@ fn holes_within_one_second_are_holes() {
     let mut catalog = catalog("rs0   B==|");
     let ordinals = |after, through| OplogRange::new(OplogTime::new(1_003, after), OplogTime::new(1_003, through));
     for (after, through) in [(1, 4), (5, 9)] {
-        let slice = crate::Slice { replica_set: rs0.clone(), range: ordinals(after, through), object: format!("{after}"), bytes: 1 };
+        let slice = crate::Slice { replica_set: rs0.clone(), range: ordinals(after, through), name: format!("{after}").into(), bytes: 1 };
         catalog.slices.entry(rs0.clone()).or_default().push(slice);
     }
     let timeline = timeline(&catalog);

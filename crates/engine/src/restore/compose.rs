@@ -123,7 +123,7 @@ fn planned(one: &Work, checked: &BTreeMap<Namespace, Checked>) -> PlannedCollect
 fn described(piece: &OplogPiece) -> PlannedOplog {
     let source = match &piece.source {
         OplogSource::BackupOplog { backup } => format!("backup {backup}"),
-        OplogSource::Slice(slice) => slice.object.clone(),
+        OplogSource::Slice(slice) => slice.object().into_owned(),
     };
     PlannedOplog { source, range: piece.range }
 }

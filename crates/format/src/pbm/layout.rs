@@ -14,7 +14,7 @@
 //! Names are never escaped, so a data object's name cannot be parsed back into a namespace: read `metadata.json` instead. All names
 //! are relative to the storage's (or the cluster's) folder.
 
-use oplogue_domain::{BackupName, Namespace, OplogRange, ReplicaSetName};
+use oplogue_domain::{BackupName, Namespace, NamingRule, OplogRange, OplogTime, ReplicaSetName, SliceName};
 
 use super::stamp;
 use crate::compression::Compression;
@@ -105,6 +105,34 @@ pub fn slice(replica_set: &ReplicaSetName, range: OplogRange, compression: Compr
     format!("{SLICES}{replica_set}/{}/{first}.{last}.oplog{}", stamp::day(range.after), compression.suffix())
 }
 
+/// A name (of no object) that comes, byte by byte, after every slice of `replica_set` whose first moment is before second `seconds`, and
+/// before all others, as far as they are named by [`slice`].
+pub fn slices_from(replica_set: &ReplicaSetName, seconds: u32) -> String {
+    let first = OplogTime::start_of_second(seconds);
+    let stamp = stamp::format(first);
+    let second = stamp.split_once('-').map_or(stamp.as_str(), |(second, _)| second);
+    format!("{SLICES}{replica_set}/{}/{second}", stamp::day(first))
+}
+
+/// How to remember the name of the slice at `object`: by the layout's own rule when that gives just this name, else as it stands.
+pub fn slice_name(object: &str, replica_set: &ReplicaSetName, range: OplogRange, compression: Compression) -> SliceName {
+    static NONE: NamingRule = NamingRule { name: |replica_set, range| slice(replica_set, range, Compression::None) };
+    static GZIP: NamingRule = NamingRule { name: |replica_set, range| slice(replica_set, range, Compression::Gzip) };
+    static SNAPPY: NamingRule = NamingRule { name: |replica_set, range| slice(replica_set, range, Compression::Snappy) };
+    static LZ4: NamingRule = NamingRule { name: |replica_set, range| slice(replica_set, range, Compression::Lz4) };
+    static S2: NamingRule = NamingRule { name: |replica_set, range| slice(replica_set, range, Compression::S2) };
+    static ZSTD: NamingRule = NamingRule { name: |replica_set, range| slice(replica_set, range, Compression::Zstd) };
+    let rule = match compression {
+        Compression::None => &NONE,
+        Compression::Gzip => &GZIP,
+        Compression::Snappy => &SNAPPY,
+        Compression::Lz4 => &LZ4,
+        Compression::S2 => &S2,
+        Compression::Zstd => &ZSTD,
+    };
+    if (rule.name)(replica_set, range) == object { SliceName::ByRule(rule) } else { object.into() }
+}
+
 /// Cleans a relative name as PBM does before it stores or reads: no empty parts, `.` and `..` resolved.
 pub(super) fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
@@ -122,8 +150,6 @@ pub(super) fn clean(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use oplogue_domain::OplogTime;
-
     use super::*;
 
     fn backup() -> BackupName {
@@ -136,6 +162,34 @@ mod tests {
 
     fn range(first: (u32, u32), last: (u32, u32)) -> OplogRange {
         OplogRange::new(OplogTime::new(first.0, first.1), OplogTime::new(last.0, last.1))
+    }
+
+    #[test]
+    fn a_slices_name_is_remembered_by_rule_or_as_it_stands() {
+        let span = range((1_795_390_848, 54), (1_795_390_852, 32));
+        for compression in Compression::ALL {
+            let object = slice(&rs("rs7"), span, compression);
+            let name = slice_name(&object, &rs("rs7"), span, compression);
+            assert!(matches!(name, SliceName::ByRule(_)), "{object}");
+            assert_eq!(oplogue_domain::Slice { replica_set: rs("rs7"), range: span, name, bytes: 1 }.object(), object);
+        }
+        let odd = "pbmPitr/rs7/20261122234048-54.20261122234052-32.oplog.zst";
+        assert_eq!(slice_name(odd, &rs("rs7"), span, Compression::Zstd), odd.into());
+    }
+
+    #[test]
+    fn slices_from_a_second_on_are_found_by_name() {
+        let name = |seconds, ordinal| slice(&rs("rs7"), range((seconds, ordinal), (seconds + 9, 1)), Compression::Zstd);
+        let day = 1_795_392_000; // 2026-11-23T00:00:00Z
+        for seconds in [day - 1, day, day + 7] {
+            let from = slices_from(&rs("rs7"), seconds);
+            for earlier in [name(seconds - 1, u32::MAX), name(seconds - 86_400, 1)] {
+                assert!(earlier < from, "{earlier} {from}");
+            }
+            for later in [name(seconds, 0), name(seconds, 10), name(seconds + 1, 1), name(seconds + 86_400, 1)] {
+                assert!(later > from, "{later} {from}");
+            }
+        }
     }
 
     #[test]

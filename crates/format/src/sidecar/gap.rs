@@ -38,6 +38,7 @@ impl From<&GapReason> for ReasonJson {
             GapReason::OplogRolledOver => ("oplog-rolled-over", ""),
             GapReason::NotSliced => ("not-sliced", ""),
             GapReason::Damaged(what) => ("damaged", what.as_str()),
+            GapReason::Deleted => ("deleted", ""),
             GapReason::Other(what) => ("other", what.as_str()),
         };
         Self { kind: kind.to_owned(), text: text.to_owned() }
@@ -50,6 +51,7 @@ impl From<ReasonJson> for GapReason {
             "oplog-rolled-over" => Self::OplogRolledOver,
             "not-sliced" => Self::NotSliced,
             "damaged" => Self::Damaged(json.text),
+            "deleted" => Self::Deleted,
             "other" => Self::Other(json.text),
             unknown if json.text.is_empty() => Self::Other(unknown.to_owned()),
             unknown => Self::Other(format!("{unknown}: {}", json.text)),

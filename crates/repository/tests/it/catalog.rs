@@ -70,12 +70,12 @@ async fn slices_come_by_time_and_not_by_name() -> Checked {
 async fn the_parts_of_a_continued_slice_are_one_slice() -> Checked {
     let repository = memory();
     let stored = slice(&repository, &[at(100, 1), at(100, 2)], Compression::Zstd).await?.slice;
-    let whole = repository.storage().get(&stored.object).await?;
-    repository.storage().put(&stored.object, whole.slice(..9)).await?;
-    repository.storage().put(&format!("{}.pbmpart.1", stored.object), whole.slice(9..)).await?;
+    let whole = repository.storage().get(&stored.object()).await?;
+    repository.storage().put(&stored.object(), whole.slice(..9)).await?;
+    repository.storage().put(&format!("{}.pbmpart.1", stored.object()), whole.slice(9..)).await?;
     assert_eq!(repository.catalog().await?.slices_of(&rs0()), std::slice::from_ref(&stored));
 
-    repository.storage().delete(&stored.object).await?;
+    repository.storage().delete(&stored.object()).await?;
     let catalog = repository.catalog().await?;
     assert_eq!((catalog.slices_of(&rs0()).len(), catalog.unreadable.len()), (0, 1));
     Ok(())

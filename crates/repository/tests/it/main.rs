@@ -2,6 +2,8 @@
 
 mod backups;
 mod catalog;
+mod delete;
 mod pbm;
+mod refresh;
 mod slices;
 mod support;

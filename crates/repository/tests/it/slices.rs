@@ -67,11 +67,11 @@ async fn an_empty_slice_is_not_written() -> Checked {
 async fn a_changed_slice_is_found_out_even_without_compression() -> Checked {
     let repository = memory();
     let stored = slice(&repository, &[at(100, 1), at(100, 2), at(100, 4)], Compression::None).await?;
-    let mut bytes = repository.storage().get(&stored.slice.object).await?.to_vec();
+    let mut bytes = repository.storage().get(&stored.slice.object()).await?.to_vec();
     // Within a value: the framing stays right.
     let last = bytes.len() - 3;
     bytes[last] ^= 1;
-    repository.storage().put(&stored.slice.object, bytes.into()).await?;
+    repository.storage().put(&stored.slice.object(), bytes.into()).await?;
     let read = all(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await;
     assert!(matches!(&read, Err(RepositoryError::Damaged { why, .. }) if why.contains("checksum")), "{read:?}");
     Ok(())

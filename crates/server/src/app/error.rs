@@ -10,12 +10,14 @@ pub struct AppError {
     pub message: String,
     pub hint: Option<String>,
     pub fields: Vec<FieldError>,
+    /// With `too_many`: when it is worth trying again.
+    pub retry_after_seconds: Option<u64>,
     pub cause: Option<anyhow::Error>,
 }
 
 impl AppError {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, fields: Vec::new(), cause: None }
+        Self { code, message: message.into(), hint: None, fields: Vec::new(), retry_after_seconds: None, cause: None }
     }
 
     pub fn forbidden(message: impl Into<String>) -> Self {

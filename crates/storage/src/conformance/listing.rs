@@ -11,9 +11,12 @@ pub(super) const CASES: &[Case] = &[
     ("a-prefix-is-a-folder", |storage| a_prefix_is_a_folder(storage).boxed()),
     ("a-view-within-a-folder-sees-only-it", |storage| a_view_within_a_folder_sees_only_it(storage).boxed()),
     ("deleting-a-folder-leaves-its-neighbours", |storage| deleting_a_folder_leaves_its_neighbours(storage).boxed()),
+    ("a-listing-can-begin-after-a-name", |storage| a_listing_can_begin_after_a_name(storage).boxed()),
+    ("a-level-has-its-objects-and-folders", |storage| a_level_has_its_objects_and_folders(storage).boxed()),
     ("more-objects-than-fit-one-page", |storage| more_objects_than_fit_one_page(storage).boxed()),
 ];
 
+/// Objects of 0, 1, 2… bytes.
 async fn put_all(storage: &Storage, names: &[&str]) {
     for (index, name) in names.iter().enumerate() {
         storage.put(name, pattern(index, 1)).await.expect("put works");
@@ -73,6 +76,73 @@ async fn deleting_a_folder_leaves_its_neighbours(storage: Storage) {
     assert_eq!(storage.delete_under("a").await.expect("deleting works"), 0);
 }
 
+async fn a_listing_can_begin_after_a_name(storage: Storage) {
+    // By bytes of the whole name: `+` and `-` come before `/`.
+    let sorted = [
+        "s/20261122+/0",
+        "s/20261122-a",
+        "s/20261122/1-1.2-1",
+        "s/20261122/1-1.2-1.pbmpart.1",
+        "s/20261122/3",
+        "s/20261123/1",
+        "s/x\t1",
+        "s/é",
+        "t/1",
+    ];
+    let sorted: Vec<_> = sorted.into_iter().filter(|name| storage.holds(name)).collect();
+    put_all(&storage, &sorted).await;
+    let names = async |prefix: &str, after: &str| -> Vec<String> {
+        let found = storage.list_after(prefix, after).await.unwrap_or_else(|error| panic!("list after {after:?}: {error}"));
+        found.into_iter().map(|object| object.name).collect()
+    };
+    for after in [
+        "a",
+        "s",
+        "s/",
+        "s/1",
+        "s/20261122",
+        "s/20261122/1-1",
+        "s/20261122/1-1.2-1",
+        "s/20261122/4",
+        "s/20261122/é",
+        "s/x",
+        "s/x\t1",
+        "s/é",
+        "s0",
+        "z",
+    ] {
+        let after = after.trim_end_matches('/');
+        let expected: Vec<_> = sorted.iter().filter(|name| name.starts_with("s/") && **name > after).copied().collect();
+        assert_eq!(names("s", after).await, expected, "{after}");
+        let expected: Vec<_> = sorted.iter().filter(|name| **name > after).copied().collect();
+        assert_eq!(names("", after).await, expected, "{after}");
+    }
+    let within = storage.within("s").list_after("20261122", "20261122/1-1.2-1").await.expect("listing works");
+    assert_eq!(within.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(), ["20261122/1-1.2-1.pbmpart.1", "20261122/3"]);
+    assert!(storage.list_after("no/such", "a").await.expect("listing works").is_empty());
+}
+
+async fn a_level_has_its_objects_and_folders(storage: Storage) {
+    put_all(&storage, &["a b/1", "a b/c/2", "a.json", "a0", "é&<x>/deep/er/3", "a b/+/5"]).await;
+    let mut folders = vec!["a b", "é&<x>"];
+    if storage.holds("tab\there/4") {
+        put_all(&storage, &["tab\there/4"]).await;
+        folders.insert(1, "tab\there");
+    }
+    let level = storage.level("").await.expect("listing works");
+    let names = |level: &crate::Level| level.objects.iter().map(|object| object.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&level), ["a.json", "a0"]);
+    assert_eq!(level.objects[1].bytes, 3);
+    assert_eq!(level.folders, folders);
+    let inner = storage.level("a b").await.expect("listing works");
+    assert_eq!((names(&inner), inner.folders), (vec!["a b/1".to_owned()], vec!["a b/+".to_owned(), "a b/c".to_owned()]));
+    assert_eq!(storage.within("a b").folders("").await.expect("listing works"), ["+", "c"]);
+    assert_eq!(storage.folders("é&<x>/deep").await.expect("listing works"), ["é&<x>/deep/er"]);
+    assert_eq!(storage.level("no/such").await.expect("listing works"), crate::Level::default());
+    storage.delete_under("a b").await.expect("deleting works");
+    assert_eq!(storage.folders("").await.expect("listing works"), folders[1..], "an emptied folder is none");
+}
+
 async fn more_objects_than_fit_one_page(storage: Storage) {
     // S3 gives at most a thousand at once.
     let names: Vec<String> = (0..1050).map(|number| format!("many/{number:04} é")).collect();
@@ -82,6 +152,9 @@ async fn more_objects_than_fit_one_page(storage: Storage) {
     });
     puts.buffer_unordered(16).try_collect::<()>().await.expect("put works");
     assert_eq!(names_in(&storage, "many").await, names);
+    let later = storage.list_after("many", &names[9]).await.expect("listing works");
+    assert_eq!(later.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(), names[10..]);
+    assert_eq!(storage.level("many").await.expect("listing works").objects.len(), names.len());
     assert_eq!(storage.delete_under("many").await.expect("deleting works"), names.len());
     assert!(storage.list("").await.expect("listing works").is_empty());
 }

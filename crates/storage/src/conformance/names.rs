@@ -13,7 +13,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// Names as MongoDB allows collections to have, and as PBM therefore writes objects.
-const ODD_NAMES: &[&str] = &[
+pub(super) const ODD_NAMES: &[&str] = &[
     " ",
     " leading and trailing ",
     "a  b",
@@ -49,19 +49,24 @@ const ODD_NAMES: &[&str] = &[
     "con/NUL.txt",
 ];
 
+fn names_for(storage: &Storage) -> Vec<&'static str> {
+    ODD_NAMES.iter().filter(|name| storage.holds(name)).copied().collect()
+}
+
 async fn odd_names_are_held_exactly(storage: Storage) {
-    for (index, name) in ODD_NAMES.iter().enumerate() {
+    let names = names_for(&storage);
+    for (index, name) in names.iter().enumerate() {
         let content = pattern(100 + index, index as u64);
         storage.put(name, content.clone()).await.unwrap_or_else(|error| panic!("put {name:?}: {error}"));
         assert_eq!(storage.get(name).await.expect("get works"), content, "{name:?}");
         assert_eq!(storage.stat(name).await.expect("stat works").name, *name);
         assert_eq!(read_all(&storage, name).await.0, content, "{name:?}");
     }
-    let mut expected: Vec<&str> = ODD_NAMES.to_vec();
+    let mut expected = names.clone();
     expected.sort_unstable();
     assert_eq!(names_in(&storage, "").await, expected);
 
-    for name in ODD_NAMES {
+    for name in &names {
         let mut writer = storage.writer(name).await.expect("a writer opens");
         writer.write(pattern(7, 7)).await.expect("writing works");
         writer.finish().await.unwrap_or_else(|error| panic!("finish {name:?}: {error}"));
@@ -73,7 +78,7 @@ async fn odd_names_are_held_exactly(storage: Storage) {
 }
 
 async fn odd_folders_can_be_listed(storage: Storage) {
-    for name in ODD_NAMES {
+    for name in names_for(&storage) {
         let folder = format!("top/{name}");
         let object = format!("{folder}/object");
         storage.put(&object, pattern(3, 1)).await.expect("put works");
@@ -84,7 +89,8 @@ async fn odd_folders_can_be_listed(storage: Storage) {
 }
 
 async fn names_that_differ_little_are_two_objects(storage: Storage) {
-    let names = ["a b", "a%20b", "a+b", "A b", "a  b", "é", "e\u{301}", "a%2Fb", "a\tb", "a%09b", "a\\tb"];
+    let mut names = vec!["a b", "a%20b", "a+b", "A b", "a  b", "é", "e\u{301}", "a%2Fb", "a\tb", "a%09b", "a\\tb"];
+    names.retain(|name| storage.holds(name));
     for (index, name) in names.iter().enumerate() {
         storage.put(name, pattern(20, index as u64)).await.expect("put works");
     }

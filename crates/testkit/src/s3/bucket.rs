@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::http::{self, Response};
 use super::signing;
+use crate::http::{self, Response};
 
 /// A bucket with the keys to it.
 #[derive(Debug, Clone)]

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tokio::process::Command;
 
-use super::{KMS_KEY_ID, S3Server, http};
+use super::{KMS_KEY_ID, S3Server};
 use crate::certificates::Certificates;
 use crate::folder::{ServerFolder, tail};
+use crate::http;
 use crate::ports::Port;
 use crate::wait::until;
 

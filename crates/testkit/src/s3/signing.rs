@@ -43,7 +43,7 @@ pub(super) fn sign(request: &Request<'_>, access_key: &str, secret_key: &str) ->
 }
 
 /// HMAC-SHA-256 (RFC 2104).
-fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
+pub(crate) fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut block = [0u8; 64];
     if key.len() > 64 {
         block[..32].copy_from_slice(&Sha256::digest(key));

@@ -1,0 +1,4 @@
+//! Real deliveries to receivers on this machine.
+
+mod delivering;
+mod shapes;
