@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: everything that must hold before a change is handed in.
 
 use crate::shell::{cargo, run as run_command};
-use crate::{test, tidy};
+use crate::{package, test, tidy};
 
 pub fn run(_: &[String]) -> anyhow::Result<()> {
     println!("== formatting");
@@ -11,5 +11,7 @@ pub fn run(_: &[String]) -> anyhow::Result<()> {
     println!("== lints");
     run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--quiet", "--", "--deny", "warnings"]))?;
     println!("== tests");
-    test::run(&[])
+    test::run(&[])?;
+    println!("== package");
+    package::run(&["--debug".to_owned()])
 }

@@ -57,9 +57,9 @@ impl Stage {
 }
 
 /// The ids of what the story is about.
-struct Protected {
-    service_id: String,
-    location_id: String,
+pub struct Protected {
+    pub service_id: String,
+    pub location_id: String,
 }
 
 async fn story(executable: &Path, once: bool) -> anyhow::Result<()> {
@@ -94,7 +94,7 @@ async fn story(executable: &Path, once: bool) -> anyhow::Result<()> {
 }
 
 /// An agent, a location, a PITR job; returns when the first moments can be restored.
-async fn protect(server: &OplogueServer, stage: &Stage) -> anyhow::Result<Protected> {
+pub async fn protect(server: &OplogueServer, stage: &Stage) -> anyhow::Result<Protected> {
     let service_id = server.start_agent("shop-db1", &stage.set.uri(), "shop").await?;
     let location = json!({"name": "backups", "kind": "local", "settings": {"path": stage.folder.path()}});
     let location = server.post("/locations", &location).await.context("add a location")?;
@@ -115,13 +115,13 @@ impl Protected {
         format!("/timelines?location_id={}&folder=shop", self.location_id)
     }
 
-    fn restore(&self, dropped: Moment) -> Value {
+    pub fn restore(&self, dropped: Moment) -> Value {
         json!({"service_id": self.service_id, "location_id": self.location_id, "folder": "shop", "moment": {"kind": "before", "value": dropped.to_string()}})
     }
 }
 
 /// Waits until the moment of the drop is on the storage.
-async fn wait_through(server: &OplogueServer, protected: &Protected, moment: Moment) -> anyhow::Result<()> {
+pub async fn wait_through(server: &OplogueServer, protected: &Protected, moment: Moment) -> anyhow::Result<()> {
     let reached = |timeline: &Value| {
         let through = &timeline["restorable"].as_array()?.last()?["through"];
         let (t, i) = (through["t"].as_u64()?, through["i"].as_u64()?);

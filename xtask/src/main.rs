@@ -9,6 +9,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod package;
 mod pages;
 mod screenshots;
 mod shell;
@@ -47,6 +48,7 @@ const TASKS: &[Task] = &[
         run: tidy::run,
     },
     Task { name: "testbed", about: "real servers to try things on; `cargo xtask testbed help` tells more", run: testbed::run },
+    Task { name: "package", about: "a Debian package of the program, its units and users; --debug is quick", run: package::run },
     Task { name: "pages", about: "photograph and check every page of the web UI; a word after it picks some", run: pages::run },
     Task { name: "screenshots", about: "make the pictures of the documentation from the running program", run: screenshots::run },
 ];

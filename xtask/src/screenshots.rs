@@ -1,8 +1,10 @@
 //! `cargo xtask screenshots`: pictures for the documentation, made from what the program really prints.
 //!
 //! A small life of a replica set is played: two backups, slicing between them, a slice that goes missing. What `timeline` and
-//! `restore --plan` print, colours included, becomes `docs/timeline.svg` and `docs/plan.svg`.
+//! `restore --plan` print, colours included, becomes `docs/timeline.svg` and `docs/plan.svg`. Then the same with a server and its pages, in a
+//! browser: `docs/images/`.
 
+mod pages;
 mod program;
 mod svg;
 
@@ -14,8 +16,11 @@ use crate::demo::{Stage, shop};
 use crate::shell::{block_on, build_oplogue, root};
 
 pub fn run(_: &[String]) -> anyhow::Result<()> {
-    let program = Program::new(build_oplogue()?);
-    block_on(take(program))
+    let executable = build_oplogue()?;
+    block_on(async {
+        take(Program::new(executable.clone())).await?;
+        pages::take(&executable).await
+    })
 }
 
 async fn take(program: Program) -> anyhow::Result<()> {

@@ -58,6 +58,14 @@ impl Beside {
     }
 }
 
+/// Whether a URI names exactly one member.
+///
+/// # Errors
+/// Says what is wrong with it, never what is in it.
+pub fn check_uri(uri: &str) -> Result<(), Refused> {
+    split(uri).map(drop)
+}
+
 /// Two that open at the same time both do; one connection too many is dropped.
 async fn opened(place: &Mutex<Option<Connection>>, uri: &str, options: &ConnectOptions) -> Result<Connection, MongoError> {
     if let Some(connection) = place.lock().unwrap_or_else(PoisonError::into_inner).clone() {

@@ -30,6 +30,7 @@ mod systemd;
 pub mod wire;
 mod work;
 
+pub use beside::check_uri;
 pub use config::{AgentConfig, Rhythm};
 pub use enrol::{Identity, enrol_once, enrolled_as, forget, must_be_new, told};
 pub use run::run;

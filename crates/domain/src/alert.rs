@@ -33,18 +33,6 @@ pub enum Condition {
 }
 
 impl Condition {
-    pub const ALL: [Self; 9] = [
-        Self::BackupFailed,
-        Self::RestorePointOld,
-        Self::SlicingStalled,
-        Self::Gap,
-        Self::OplogWindowShort,
-        Self::AgentDown,
-        Self::StorageUnreachable,
-        Self::VerifyFailed,
-        Self::StorageGrowth,
-    ];
-
     /// How long it must be clear before its alert is resolved. What is true or not and does not hover around a limit ends at once.
     pub const fn settle_seconds(self) -> u32 {
         match self {

@@ -63,12 +63,14 @@ pub struct Deleted {
 /// The metadata of a backup: which object, and what it says. `None`: it cannot be understood.
 struct Metadata {
     object: ObjectInfo,
+    /// What the object is named after: the backup, as a rule.
+    stem: String,
     json: Option<BackupJson>,
 }
 
 impl Metadata {
     fn stem(&self) -> &str {
-        self.object.name.strip_suffix(".pbm.json").unwrap_or(&self.object.name)
+        &self.stem
     }
 
     fn is_of(&self, name: &BackupName) -> bool {
@@ -100,18 +102,9 @@ impl Repository {
                     told(done, total);
                 }
                 DeletionStep::Delete(objects) => {
-                    let mut going =
-                        {
-                        // Owned names: the compiler cannot prove a borrowed one in a task that moves between threads.
-                        let names: Vec<String> = objects.iter().map(|object| object.name.clone()).collect();
-                        let deletions = names.into_iter().map(|name| async move { self.storage.delete(&name).await });
-                        stream::iter(deletions).buffer_unordered(DELETIONS_AT_ONCE)
-                    };
-                    while let Some(gone) = going.next().await {
-                        gone?;
-                        done += 1;
-                        told(done, total);
-                    }
+                    let before = done;
+                    self.delete_all(objects, &|gone| told(before + gone, total)).await?;
+                    done += objects.len();
                     deleted.objects += objects.len();
                     deleted.bytes += objects.iter().map(|object| object.bytes).sum::<u64>();
                 }
@@ -168,14 +161,32 @@ impl Repository {
         Ok(phases)
     }
 
+    /// Deletes in any order. `told` hears how many are gone.
+    async fn delete_all(&self, objects: &[ObjectInfo], told: &(dyn Fn(usize) + Sync)) -> Result<(), RepositoryError> {
+        // Owned names: the compiler cannot prove a borrowed one in a task that moves between threads.
+        let names: Vec<String> = objects.iter().map(|object| object.name.clone()).collect();
+        let deletions = names.into_iter().map(|name| async move { self.storage.delete(&name).await });
+        let mut going = stream::iter(deletions).buffer_unordered(DELETIONS_AT_ONCE);
+        let mut gone = 0;
+        while let Some(deleted) = going.next().await {
+            deleted?;
+            gone += 1;
+            told(gone);
+        }
+        Ok(())
+    }
+
     /// All metadata of backups in the listing, read.
     async fn metadata(&self, listed: &[ObjectInfo]) -> Result<Vec<Metadata>, RepositoryError> {
+        let objects = listed.iter().filter_map(|object| match layout::locate(&object.name) {
+            Located::BackupJson { stem } => Some((object.clone(), stem)),
+            _ => None,
+        });
         // Owned, for the same reason as above.
-        let objects: Vec<_> = listed.iter().filter(|object| matches!(layout::locate(&object.name), Located::BackupJson { .. })).cloned().collect();
-        let reads = objects.into_iter().map(|object| async move {
+        let objects: Vec<(ObjectInfo, String)> = objects.collect();
+        let reads = objects.into_iter().map(|(object, stem)| async move {
             let bytes = self.get_if_there(&object.name).await?;
-            let read = |bytes: bytes::Bytes| Metadata { object, json: BackupJson::parse(&bytes).ok() };
-            Ok::<_, RepositoryError>(bytes.map(read))
+            Ok::<_, RepositoryError>(bytes.map(|bytes| Metadata { object, stem, json: BackupJson::parse(&bytes).ok() }))
         });
         let found: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())

@@ -21,7 +21,11 @@ impl DataDir {
     /// # Errors
     /// When another server works in it.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("make the data directory {}", path.display()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("make the data directory {}", path.display()))?;
         let file = path.join(LOCK);
         let lock = OpenOptions::new()
             .create(true)

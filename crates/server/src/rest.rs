@@ -8,18 +8,18 @@
 //! path with parameters, 422 of one with a body, 500, 503) are declared for all in [`openapi`]; a handler declares its successes, and 409, 412 and
 //! 429 where they can happen.
 
+pub mod agent;
 pub mod alerts;
 pub mod audit;
+pub mod backups;
 pub mod clusters;
+pub mod jobs;
 pub mod locations;
 pub mod openapi;
-pub mod services;
-pub mod schedules;
 pub mod restores;
 pub mod retention;
-pub mod jobs;
-pub mod backups;
-pub mod agent;
+pub mod schedules;
+pub mod services;
 pub mod session;
 pub mod timelines;
 pub mod tokens;

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -67,13 +67,14 @@ pub async fn run(config: ServerConfig, on_ready: impl FnOnce(Ready), cancel: Can
         on_ready(ready);
         notify(&[sd_notify::NotifyState::Ready]);
     };
-    let served = serve(listener, tls.map(|tls| tls.config), http::service(app), on_ready, &cancel).await;
-    cancel.cancel();
-    if tokio::time::timeout(STOP_WITHIN, async { while background.join_next().await.is_some() {} }).await.is_err() {
-        tracing::warn!("work in the background did not end in time and was cut off");
-    }
+    let serving = async {
+        let served = serve(listener, tls.map(|tls| tls.config), http::service(app), on_ready, &cancel).await;
+        cancel.cancel();
+        served
+    };
+    let (served, watched) = tokio::join!(serving, watch(&mut background, &cancel));
     drop(data_dir);
-    served
+    served.and(watched)
 }
 
 /// What goes over the network is passwords, tokens and storage keys.
@@ -109,6 +110,21 @@ fn background(app: &App, cancel: &CancellationToken) -> JoinSet<()> {
     tasks
 }
 
+/// Work in the background never ends before it is told to. If it does, the server stops: better one that is started again than one that
+/// looks well and schedules nothing.
+async fn watch(background: &mut JoinSet<()>, cancel: &CancellationToken) -> anyhow::Result<()> {
+    let early = cancel.run_until_cancelled(background.join_next()).await;
+    cancel.cancel();
+    if tokio::time::timeout(STOP_WITHIN, async { while background.join_next().await.is_some() {} }).await.is_err() {
+        tracing::warn!("work in the background did not end in time and was cut off");
+    }
+    match early {
+        None | Some(None) => Ok(()),
+        Some(Some(Ok(()))) => Err(anyhow::anyhow!("work in the background ended by itself, so the server stopped")),
+        Some(Some(Err(error))) => Err(error).context("work in the background failed, so the server stopped"),
+    }
+}
+
 async fn tidy(app: App, cancel: CancellationToken) {
     while cancel.run_until_cancelled(tokio::time::sleep(TIDY_EVERY)).await.is_some() {
         if let Err(error) = app.tidy_people() {
@@ -126,7 +142,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let handle = Handle::new();
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
-    let serving: std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>> = match tls {
+    let mut serving: Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>> = match tls {
         Some(tls) => {
             let server = axum_server::from_tcp_rustls(listener, tls).context("serve")?;
             Box::pin(server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST_WITHIN).serve(service))
@@ -136,17 +152,15 @@ async fn serve(
             Box::pin(server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST_WITHIN).serve(service))
         }
     };
-    let mut serving = serving;
-    let stop = Arc::new(handle);
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
-        ready = async { stop.listening().await; on_ready(); cancel.cancelled().await } => { let () = ready; None }
+        () = async { handle.listening().await; on_ready(); cancel.cancelled().await } => None,
     };
     let ended = match ended {
         Some(ended) => ended,
         None => {
             notify(&[sd_notify::NotifyState::Stopping]);
-            stop.graceful_shutdown(Some(STOP_WITHIN));
+            handle.graceful_shutdown(Some(STOP_WITHIN));
             serving.await
         }
     };
@@ -167,13 +181,15 @@ async fn reload_on_hangup(config: ServerConfig, running: RustlsConfig, cancel: C
         Ok(hangup) => hangup,
         Err(error) => {
             tracing::warn!(%error, "a renewed certificate will only be taken up at the next start");
-            return;
+            return cancel.cancelled().await;
         }
     };
     while let Some(Some(())) = cancel.run_until_cancelled(hangup.recv()).await {
         match tls::reload(&config, &running) {
             Ok(fingerprint) => tracing::info!(fingerprint, "certificate read again"),
-            Err(error) => tracing::error!(error = format!("{error:#}"), "the certificate could not be read again; the old one stays in use"),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the certificate could not be read again; the old one stays in use")
+            }
         }
     }
 }
@@ -214,5 +230,24 @@ mod tests {
         assert_eq!(url(&config, addr), "https://127.0.0.1:8480");
         let config = ServerConfig { public_url: Some("https://backup.example.com/".to_owned()), ..config };
         assert_eq!(url(&config, addr), "https://backup.example.com");
+    }
+
+    #[tokio::test]
+    async fn work_that_ends_by_itself_stops_the_server() {
+        let cancel = CancellationToken::new();
+        let mut background = JoinSet::new();
+        let stopped = cancel.clone();
+        background.spawn(async move { stopped.cancelled().await });
+        background.spawn(async { panic!("the scheduler has a bug") });
+        let error = watch(&mut background, &cancel).await.expect_err("it ended early");
+        assert!(format!("{error:#}").contains("the scheduler has a bug"), "{error:#}");
+        assert!(cancel.is_cancelled());
+
+        let cancel = CancellationToken::new();
+        let mut background = JoinSet::new();
+        let stopped = cancel.clone();
+        background.spawn(async move { stopped.cancelled().await });
+        cancel.cancel();
+        watch(&mut background, &cancel).await.expect("it was told to end");
     }
 }

@@ -119,7 +119,11 @@ mod tests {
     use super::*;
 
     fn config(folder: &Path) -> ServerConfig {
-        ServerConfig { tls_self_signed: true, public_url: Some("https://backup.example.com:8480".to_owned()), ..ServerConfig::local(folder) }
+        ServerConfig {
+            tls_self_signed: true,
+            public_url: Some("https://backup.example.com:8480".to_owned()),
+            ..ServerConfig::local(folder)
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Secret;
-use super::server::ResetPasswordArgs;
 use super::agent::{MemberArgs, ServerArgs};
+use super::server::ResetPasswordArgs;
 
 /// Add members to the server, list them, and take them out
 #[derive(Debug, Args)]

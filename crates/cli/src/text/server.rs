@@ -28,9 +28,11 @@ mod tests {
     #[test]
     fn what_is_needed_next_is_said() {
         let plain = Style { color: false, unicode: false };
-        let bare = Ready { addr: ([127, 0, 0, 1], 8480).into(), url: "http://127.0.0.1:8480".to_owned(), first_link: None, fingerprint: None };
+        let bare =
+            Ready { addr: ([127, 0, 0, 1], 8480).into(), url: "http://127.0.0.1:8480".to_owned(), first_link: None, fingerprint: None };
         assert_eq!(super::ready(&bare, plain), "oplogue server is ready at http://127.0.0.1:8480");
-        let first = Ready { first_link: Some("http://127.0.0.1:8480/first?code=1".to_owned()), fingerprint: Some("AA:BB".to_owned()), ..bare };
+        let first =
+            Ready { first_link: Some("http://127.0.0.1:8480/first?code=1".to_owned()), fingerprint: Some("AA:BB".to_owned()), ..bare };
         let told = super::ready(&first, plain);
         assert!(told.contains("AA:BB") && told.ends_with("\n  http://127.0.0.1:8480/first?code=1"), "{told}");
     }

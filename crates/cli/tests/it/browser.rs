@@ -236,9 +236,12 @@ async fn restore(story: &mut Story, moment: &str) {
     story.sees("type the name of the cluster that is restored to: shop").await;
     story.fill("Type “shop” to confirm", "shop").await;
     story.press("Restore shop").await;
-    story.will_see("Done").await;
+    let restore = story.id().await;
+    story.server.await_job(&restore).await.expect("the restore ends well");
+    // The proof: what was found on the target, beside what was planned.
+    story.will_see("Proof").await;
     story.go("/restores").await;
-    story.sees("Success").await;
+    story.sees("Done").await;
 }
 
 /// A second schedule for the same cluster is refused in the known words, and what was typed is kept.
@@ -326,8 +329,9 @@ async fn retention_and_delete(story: &mut Story) {
         .and_then(|all| all.iter().find(|one| one["name"].as_str().is_some_and(|name| name.starts_with("to-delete_"))));
     let id = found.expect("it is listed")["id"].as_str().expect("an id").to_owned();
     story.go(&format!("/backups/{id}/delete")).await;
-    story.press("Delete backup").await;
-    story.will_see("Done").await;
+    story.press("Delete").await;
+    let job = story.id().await;
+    story.server.await_job(&job).await.expect("the backup is deleted");
     let left = walk(story.folder.path());
     assert!(!left.iter().any(|name| name.contains("to-delete_")), "{left:?}");
 }

@@ -1,12 +1,16 @@
 //! Stories: the built program, end to end, as a user runs it.
 
+mod agent;
 mod browser;
+mod contract;
 mod documents;
 mod examples;
 mod program;
+mod protect;
 mod readme;
 mod refusals;
 mod retention;
+mod server;
 mod stage;
 mod story;
 mod usage;

@@ -2,7 +2,7 @@
 
 use crate::program::{command, finish, oplogue, oplogue_in};
 
-const VERBS: &[&str] = &["backup", "slice", "list", "timeline", "describe", "restore", "delete", "prune", "status", "doctor", "agent", "admin", "completions", "man"];
+const VERBS: &[&str] = &["backup", "slice", "list", "timeline", "describe", "restore", "delete", "prune", "status", "doctor", "agent", "server", "admin", "completions", "man"];
 
 #[tokio::test]
 async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
@@ -15,7 +15,7 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         ("list --storage file:///b --unheard-of", "--unheard-of"),
         ("list --storage nonsense", "--storage"),
         ("list --storage ftp://host/b", "ftp"),
-        ("list --storage gs://bucket", "gs"),
+        ("list --storage gs://", "gs"),
         ("list --storage s3://", "s3"),
         ("list --storage s3://b?colour=blue", "colour"),
         ("list --storage file:///b --folder ../other", "--folder"),
@@ -52,6 +52,20 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         ("prune --storage file:///b --keep-count 0", "--keep-count"),
         ("prune --storage file:///b --keep-window 7", "--keep-window"),
         ("doctor", "--uri"),
+        ("agent --server https://h", "--uri"),
+        ("agent --uri mongodb://db1", "--server"),
+        ("agent --uri mongodb://db1,db2 --server https://h", "--uri"),
+        ("agent --uri mongodb://db1 --server h:1", "--server"),
+        ("agent --uri mongodb://db1 --server https://h --server-fingerprint ab", "--server-fingerprint"),
+        ("admin add", "mongodb"),
+        ("admin add mongodb --uri mongodb://db1 --server https://h", "--api-token"),
+        ("admin list --server ftp://h --api-token t", "--server"),
+        ("server --listen here", "--listen"),
+        ("server --tls-cert a.pem", "--tls-key"),
+        ("server --tls-self-signed --insecure-http", "--insecure-http"),
+        ("server --public-url backup.example.com", "--public-url"),
+        ("server --refresh 10", "--refresh"),
+        ("admin reset-password", "NAME"),
         ("completions cmd", "cmd"),
         ("man unheard-of", "commands are"),
     ];
@@ -93,6 +107,8 @@ async fn secrets_do_not_appear_in_errors() {
         &["list", "--storage", "s3://hunter2:hunter2@b"],
         &["backup", "--uri", "mongodb://u:hunter2@", "--storage", "file:///b"],
         &["backup", "--uri", "mongodb://u:hunter2@db1/?unheardOf=1", "--storage", "file:///b"],
+        &["agent", "--uri", "mongodb://u:hunter2@a,b", "--server", "https://h"],
+        &["agent", "--uri", "mongodb://a", "--server", "https://u:hunter2@h"],
         &["backup", "--uri", "http://u:hunter2@db1", "--storage", "file:///b"],
     ] {
         let told = oplogue(words).await;

@@ -22,10 +22,6 @@ pub(super) fn apply(catalog: &Catalog, policy: &Policy, governed: &[usize], now:
                 verdicts[index].keep(Reason::NewestOf { rule, stretch });
             }
         }
-        // Whatever the rules say: backups may have stopped long ago.
-        if let Some(newest) = group.first() {
-            verdicts[*newest].keep(Reason::NewestUsable);
-        }
     }
     let oldest = u64::from(now).saturating_sub(u64::from(policy.days) * 86_400);
     let window = policy.window_start(now);
@@ -36,6 +32,12 @@ pub(super) fn apply(catalog: &Catalog, policy: &Policy, governed: &[usize], now:
         }
         if let Some(start) = window.filter(|start| *start <= moment) {
             verdicts[*index].keep(Reason::InTheWindow { start });
+        }
+    }
+    // Whatever the rules say: backups may have stopped long ago.
+    for newest in groups(catalog, governed).iter().filter_map(|group| group.first()) {
+        if !verdicts[*newest].is_keep() {
+            verdicts[*newest].keep(Reason::NewestUsable);
         }
     }
 }

@@ -50,8 +50,13 @@ pub fn summary(errors: &[FieldError]) -> Markup {
     }
 }
 
+/// By the last part of the name: `settings.bucket` is the same field as the `bucket` that an error may speak of.
 fn id(name: &str) -> String {
-    format!("field-{}", name.replace(['.', '[', ']'], "-"))
+    format!("field-{}", last_part(name).replace(['[', ']'], "-"))
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 /// One choice of a select or a group of radio cards.
@@ -143,7 +148,8 @@ impl<'a> Field<'a> {
     /// Picks out what concerns this field.
     #[must_use]
     pub fn errors(mut self, errors: &'a [FieldError]) -> Self {
-        self.error = errors.iter().find(|error| error.field == self.name).map(|error| error.message.as_str());
+        let concerns = |error: &&FieldError| error.field == self.name || error.field == last_part(self.name);
+        self.error = errors.iter().find(concerns).map(|error| error.message.as_str());
         self
     }
 

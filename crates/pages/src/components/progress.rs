@@ -51,20 +51,30 @@ pub fn inline(label: &str, percent: Option<f64>) -> Markup {
 pub fn steps(steps: &[JobStep]) -> Markup {
     html! {
         ol.steps {
-            @for step in steps { (one_step(step)) }
+            @for step in steps { (one_step(step, false)) }
         }
     }
 }
 
-fn one_step(step: &JobStep) -> Markup {
-    let running = step.state == StepState::Running;
+/// The same of a job that is over: a step that was running then is where it stopped, and nothing moves.
+pub fn steps_of_ended(steps: &[JobStep]) -> Markup {
     html! {
-        li class=(if running { "step running" } else { "step done" }) {
+        ol.steps {
+            @for step in steps { (one_step(step, true)) }
+        }
+    }
+}
+
+fn one_step(step: &JobStep, ended: bool) -> Markup {
+    let running = step.state == StepState::Running && !ended;
+    let stopped = step.state == StepState::Running && ended;
+    html! {
+        li class=(if running { "step running" } else if stopped { "step stopped" } else { "step done" }) {
             div.step-line {
                 span.step-name {
-                    @if running { (ellipsis()) } @else { (icon(Icon::Check)) }
+                    @if running { (ellipsis()) } @else if stopped { (icon(Icon::Cross)) } @else { (icon(Icon::Check)) }
                     span { (sentence(&step.name)) }
-                    @if !running { span.sr { " (done)" } }
+                    @if stopped { span.sr { " (not finished)" } } @else if !running { span.sr { " (done)" } }
                 }
                 span.step-figures {
                     @if step.done > 0 || step.total.is_some() { span { (amounts(step)) } }

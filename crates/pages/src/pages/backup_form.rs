@@ -75,7 +75,7 @@ pub fn view(frame: &Frame, page: &Page) -> Markup {
 }
 
 fn whole_form(frame: &Frame, page: &Page, cancel: &str) -> Markup {
-    field::form_for(frame, Role::Operator, frame.path_only(),
+    field::form_for(frame, Role::Operator, &frame.path,
         html! {
             (field::default_button("action", Action::Submit.as_str()))
             (field::summary(&page.errors))
@@ -152,7 +152,7 @@ fn service(frame: &Frame, page: &Page) -> Markup {
 /// A button that shows the form again with more in it. With JavaScript it happens in place, and by itself when `trigger` does.
 fn again(frame: &Frame, label: &str, action: Action, trigger: &str, target: &str) -> Markup {
     html! {
-        button.button.small type="submit" name="action" value=(action.as_str()) hx-post=(frame.path_only())
+        button.button.small type="submit" name="action" value=(action.as_str()) hx-post=(frame.path)
             hx-trigger=(if trigger.is_empty() { "click".to_owned() } else { format!("click, {trigger}") })
             hx-target=(target) hx-select=(target) hx-swap="morph:outerHTML" { span { (label) } }
     }

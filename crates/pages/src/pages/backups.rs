@@ -215,7 +215,7 @@ fn location(backup: &Backup, locations: &[Location]) -> Markup {
     let kind = locations.iter().find(|location| location.id == backup.location_id).map(|location| kind_word(location.kind));
     html! {
         a href=(urls::location(&backup.location_id)) { (backup.location_name) }
-        @if let Some(kind) = kind { " " span.dim { "(" (kind) ")" } }
+        @if let Some(kind) = kind { span.sub { (kind) } }
     }
 }
 

@@ -39,7 +39,8 @@ pub fn view(frame: &Frame, page: &Page) -> Markup {
             (layout::section("Steps", html! {}, html! {
                 @if job.steps.is_empty() {
                     p.dim { @if job.state.is_over() { "None was begun." } @else { "None has begun yet." } }
-                } @else { (progress::steps(&job.steps)) }
+                } @else if job.state.is_over() { (progress::steps_of_ended(&job.steps)) }
+                @else { (progress::steps(&job.steps)) }
             }))
             @if let Some(result) = job.result.as_ref().filter(|_| job.kind != JobKind::Plan) { (outcome(result)) }
             div #log { (layout::section("Log", html! {}, log(frame, page))) }

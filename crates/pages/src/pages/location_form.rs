@@ -163,8 +163,8 @@ pub fn samples() -> Vec<(&'static str, Page)> {
     let wrong = LocationForm { name: "s3-main".into(), endpoint: "ftp://s3.example.org/path".into(), ..LocationForm::new() };
     let errors = vec![
         FieldError::new("name", "Location with name \"s3-main\" already exists."),
-        FieldError::new("settings.endpoint", "Invalid scheme 'ftp'"),
-        FieldError::new("settings.bucket", "S3 bucketName field is empty."),
+        FieldError::new("endpoint", "Invalid scheme 'ftp'"),
+        FieldError::new("bucket", "S3 bucketName field is empty."),
         FieldError::new("secrets.secret_key", "S3 secretKey field is empty."),
     ];
     let failure = ErrorBody {

@@ -58,11 +58,13 @@ pub(crate) fn policy_text(policy: &RetentionPolicy) -> String {
     };
     rule(policy.count, "backup", "backups");
     rule(policy.days, "day", "days");
-    rule(policy.window_hours, "hour of every moment", "hours of every moment");
     rule(policy.daily, "daily", "daily");
     rule(policy.weekly, "weekly", "weekly");
     rule(policy.monthly, "monthly", "monthly");
     rule(policy.yearly, "yearly", "yearly");
+    if policy.window_hours > 0 {
+        rules.push(format!("every moment of {}", number::duration_text(u64::from(policy.window_hours) * 3600)));
+    }
     rules.join(", ")
 }
 
@@ -149,6 +151,6 @@ mod tests {
     fn rules_are_told_in_words() {
         assert_eq!(policy_text(&RetentionPolicy::default()), "Unlimited");
         assert_eq!(policy_text(&RetentionPolicy { count: 7, monthly: 12, ..Default::default() }), "7 backups, 12 monthly");
-        assert_eq!(policy_text(&RetentionPolicy { window_hours: 336, ..Default::default() }), "336 hours of every moment");
+        assert_eq!(policy_text(&RetentionPolicy { window_hours: 336, ..Default::default() }), "every moment of 14 d");
     }
 }

@@ -116,7 +116,7 @@ fn rows(frame: &Frame, page: &Page) -> Markup {
             badge::tag(type_word(input.mode)),
             html! {
                 a href=(urls::location(&input.location_id)) { (schedule.location_name) }
-                @if let Some(kind) = kind { " " span.dim { "(" (kind) ")" } }
+                @if let Some(kind) = kind { span.sub { (kind) } }
             },
             last_run(frame, schedule.last_run.as_ref()),
             next_run(frame, schedule),

@@ -192,3 +192,10 @@ fn a_new_token_is_shown_once_and_a_new_agent_gets_its_command() {
     assert!(!page("tokens", "many").text().contains("opl_1x7f5d2c9b4a8e6f0d3c7b1a5e9f2d6c8b"));
     says("service_enrol", "made", &["oplogue admin add mongodb", "--token ope_"]);
 }
+
+#[test]
+fn nothing_moves_on_the_page_of_a_job_that_failed_in_the_middle() {
+    let page = page("job", "failed");
+    assert_eq!(page.all("progress").count(), 0);
+    assert!(page.text().contains("Reading documents (not finished)"), "{}", page.text());
+}

@@ -11,13 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use oplogue_domain::{BackupName, OplogRange, ReplicaSetName};
 use oplogue_format::pbm::layout::{self, Located};
 use oplogue_format::sidecar::{self, LocatedRecord};
 use oplogue_storage::ObjectInfo;
 
-use super::{DELETIONS_AT_ONCE, Deleted, Metadata, below, spare};
+use super::{Deleted, Metadata, below, spare};
 use crate::Repository;
 use crate::error::RepositoryError;
 
@@ -104,14 +103,10 @@ impl Repository {
                 continue;
             }
             // Of a backup: the data first, at once, and then what shows whose they are.
-            let (ours, data): (Vec<_>, Vec<_>) = orphan.objects.iter().partition(|object| object.name.starts_with(sidecar::FOLDER));
-            for objects in [data, ours] {
-                let names: Vec<String> = objects.iter().map(|object| object.name.clone()).collect();
-                stream::iter(names.into_iter().map(|name| async move { self.storage.delete(&name).await }))
-                    .buffer_unordered(DELETIONS_AT_ONCE)
-                    .try_collect::<Vec<()>>()
-                    .await?;
-            }
+            let (ours, data): (Vec<_>, Vec<_>) =
+                orphan.objects.iter().cloned().partition(|object| object.name.starts_with(sidecar::FOLDER));
+            self.delete_all(&data, &|_| {}).await?;
+            self.delete_all(&ours, &|_| {}).await?;
             deleted.objects += orphan.objects.len();
             deleted.bytes += orphan.bytes();
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use oplogue_domain::BackupName;
-use oplogue_format::pbm::layout;
+use oplogue_format::pbm::layout::{self, Located};
 use oplogue_format::sidecar;
 use oplogue_storage::ObjectInfo;
 
@@ -36,8 +36,7 @@ pub(super) fn is_of_a_cluster(folder: &str, listed: &[ObjectInfo]) -> bool {
         // At any depth: the folder may hold folders of clusters.
         let rest = &object.name[folder.len()..];
         let last = rest.rsplit('/').next().unwrap_or(rest);
-        last == layout::INIT
-            || last.ends_with(".pbm.json")
+        matches!(layout::locate(last), Located::Init | Located::BackupJson { .. })
             || [layout::SLICES, sidecar::FOLDER].iter().any(|own| rest.starts_with(own) || rest.contains(&format!("/{own}")))
     })
 }

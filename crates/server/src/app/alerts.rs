@@ -71,7 +71,7 @@ impl App {
                  AND (?4 IS NULL OR id < ?4) ORDER BY id DESC LIMIT ?5"
             );
             let mut statement = tx.prepare_cached(&sql)?;
-            let state = filter.state.map(|state| word(&state));
+            let state = filter.state.map(word);
             let rows = statement.query_map(params![state, filter.cluster, filter.rule_id, filter.after, limit + 1], |row| from_row(row, &silences, now))?;
             let mut items: Vec<Alert> = rows.collect::<Result<_, _>>()?;
             let more = items.len() > limit as usize;

@@ -51,15 +51,8 @@ impl App {
 
 /// As [`App::audit`], for who has only the database.
 pub(super) fn write(tx: &Transaction<'_>, now: Timestamp, actor: &Actor, deed: &Deed<'_>) -> Result<(), AppError> {
-    tx.prepare_cached("INSERT INTO audit (at, actor, action, object, detail, origin, ok) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
-        now.to_string(),
-        actor.name,
-        deed.action,
-        deed.object,
-        deed.detail,
-        actor.from,
-        deed.ok
-    ])?;
+    tx.prepare_cached("INSERT INTO audit (at, actor, action, object, detail, origin, ok) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![now.to_string(), actor.name, deed.action, deed.object, deed.detail, actor.from, deed.ok])?;
     Ok(())
 }
 

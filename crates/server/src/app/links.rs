@@ -89,8 +89,13 @@ impl App {
 pub fn reset_code(tx: &Transaction<'_>, name: &str, now: Timestamp) -> Result<String, AppError> {
     let id: Option<String> = tx.query_row("SELECT id FROM users WHERE name = ?1", [name], |row| row.get(0)).optional()?;
     let Some(id) = id else {
-        let names: Vec<String> = tx.prepare("SELECT name FROM users ORDER BY name")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        let hint = if names.is_empty() { "there are no users yet: the server prints a link when it starts".to_owned() } else { format!("users are: {}", names.join(", ")) };
+        let names: Vec<String> =
+            tx.prepare("SELECT name FROM users ORDER BY name")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let hint = if names.is_empty() {
+            "there are no users yet: the server prints a link when it starts".to_owned()
+        } else {
+            format!("users are: {}", names.join(", "))
+        };
         return Err(AppError::not_found("user", name).hint(hint));
     };
     let deed = Deed { action: "password.link", object: name, detail: "one-time link made on the server's own machine", ok: true };
@@ -111,7 +116,8 @@ fn insert(tx: &Transaction<'_>, user_id: Option<&str>, now: Timestamp, expires_a
 
 fn find(tx: &Transaction<'_>, code: &str, now: Timestamp) -> Result<Link, AppError> {
     let sql = "SELECT links.expires_at, users.name FROM links LEFT JOIN users ON users.id = links.user_id WHERE links.hash = ?1";
-    let found = tx.prepare_cached(sql)?.query_row([hash(code)], |row| Ok((instant_at(row, 0)?, row.get::<_, Option<String>>(1)?))).optional()?;
+    let found =
+        tx.prepare_cached(sql)?.query_row([hash(code)], |row| Ok((instant_at(row, 0)?, row.get::<_, Option<String>>(1)?))).optional()?;
     match found {
         Some((expires_at, user)) if expires_at.is_none_or(|at| now < at) => Ok(user.map_or(Link::First, |user| Link::Reset { user })),
         _ => Err(AppError::new(ErrorCode::NotFound, "this link was used already, is too old, or was never ours")

@@ -171,7 +171,10 @@ impl App {
         let now = self.clock.now();
         let before = |hours: i64| (now - hours.hours()).to_string();
         self.db.write(|tx| {
-            tx.execute("DELETE FROM sessions WHERE created_at < ?1 OR last_seen_at < ?2", params![before(ABSOLUTE_DAYS * 24), before(IDLE_HOURS)])?;
+            tx.execute(
+                "DELETE FROM sessions WHERE created_at < ?1 OR last_seen_at < ?2",
+                params![before(ABSOLUTE_DAYS * 24), before(IDLE_HOURS)],
+            )?;
             tx.execute("DELETE FROM links WHERE expires_at < ?1", [before(0)])?;
             tx.execute("DELETE FROM tokens WHERE expires_at < ?1", [before(30 * 24)])?;
             tx.execute("DELETE FROM audit WHERE at < ?1", [before(2 * 365 * 24)])?;
@@ -217,8 +220,7 @@ fn session(tx: &Transaction<'_>, key: &[u8]) -> Result<Option<(Account, Timestam
     let sql = format!(
         "SELECT {ACCOUNT}, sessions.created_at, sessions.last_seen_at FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.hash = ?1"
     );
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok((account_at(row)?, instant_at(row, 5)?.unwrap_or_default(), instant_at(row, 6)?.unwrap_or_default()))
-    };
+    let read =
+        |row: &rusqlite::Row<'_>| Ok((account_at(row)?, instant_at(row, 5)?.unwrap_or_default(), instant_at(row, 6)?.unwrap_or_default()));
     Ok(tx.prepare_cached(&sql)?.query_row([key], read).optional()?)
 }

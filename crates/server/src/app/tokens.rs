@@ -106,7 +106,10 @@ fn problems(input: &ApiTokenInput) -> Vec<FieldError> {
     let mut problems = Vec::new();
     let name = input.name.as_str();
     if name.is_empty() || name.chars().count() > NAME_CHARACTERS_MAX || name.trim() != name || name.chars().any(char::is_control) {
-        problems.push(FieldError::new("name", format!("a token needs a name of at most {NAME_CHARACTERS_MAX} characters, without blanks around it")));
+        problems.push(FieldError::new(
+            "name",
+            format!("a token needs a name of at most {NAME_CHARACTERS_MAX} characters, without blanks around it"),
+        ));
     }
     if input.valid_days.is_some_and(|days| days == 0 || days > VALID_DAYS_MAX) {
         problems.push(FieldError::new("valid_days", format!("a token is valid for 1 to {VALID_DAYS_MAX} days, or does not expire")));

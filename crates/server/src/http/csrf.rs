@@ -45,7 +45,8 @@ pub async fn guard(request: Request, next: Next) -> Result<Response, AppError> {
         return Err(missing());
     }
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| AppError::new(oplogue_api::ErrorCode::BadRequest, "the form is too large"))?;
+    let bytes =
+        to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| AppError::new(oplogue_api::ErrorCode::BadRequest, "the form is too large"))?;
     check(field(&bytes).ok_or_else(missing)?.as_bytes(), &csrf_token)?;
     Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
 }

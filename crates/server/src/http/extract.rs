@@ -64,7 +64,9 @@ impl<T: DeserializeOwned> FromRequestParts<App> for ApiQuery<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
         let parsed = Query::<T>::from_request_parts(parts, app).await;
-        parsed.map(|Query(value)| Self(value)).map_err(|rejection| bad(format!("the query of this request does not fit: {}", innermost(&rejection))))
+        parsed
+            .map(|Query(value)| Self(value))
+            .map_err(|rejection| bad(format!("the query of this request does not fit: {}", innermost(&rejection))))
     }
 }
 
@@ -77,7 +79,9 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for ApiPath<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
         let parsed = Path::<T>::from_request_parts(parts, app).await;
-        parsed.map(|Path(value)| Self(value)).map_err(|rejection| bad(format!("the path of this request does not fit: {}", innermost(&rejection))))
+        parsed
+            .map(|Path(value)| Self(value))
+            .map_err(|rejection| bad(format!("the path of this request does not fit: {}", innermost(&rejection))))
     }
 }
 

@@ -28,6 +28,10 @@ pub struct Part {
 
 /// Who did what, newest first.
 #[utoipa::path(get, path = "/audit", operation_id = "listAudit", tag = "audit", params(Part), responses((status = 200, description = "A part of the log", body = Page<AuditEntry>)))]
-pub async fn list(State(app): State<App>, Caller(actor): Caller, ApiQuery(part): ApiQuery<Part>) -> Result<Json<Page<AuditEntry>>, AppError> {
+pub async fn list(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    ApiQuery(part): ApiQuery<Part>,
+) -> Result<Json<Page<AuditEntry>>, AppError> {
     Ok(Json(app.audit_log(&actor, part.after, part.limit.unwrap_or(LIMIT_DEFAULT))?))
 }

@@ -12,7 +12,9 @@ use oplogue_api::ErrorBody;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::{agent, alerts, audit, backups, clusters, jobs, locations, restores, retention, schedules, services, session, timelines, tokens, users};
+use super::{
+    agent, alerts, audit, backups, clusters, jobs, locations, restores, retention, schedules, services, session, timelines, tokens, users,
+};
 use crate::app::App;
 
 #[derive(OpenApi)]

@@ -11,9 +11,9 @@ use oplogue_api::session::{FirstStart, ServerInfo, SignIn, WhoAmI};
 use oplogue_api::users::PasswordChange;
 
 use crate::app::{App, AppError};
+use crate::http::ApiJson;
 use crate::http::cookie;
 use crate::http::identity::{By, From, Identity};
-use crate::http::ApiJson;
 
 pub fn router() -> Router<App> {
     Router::new()
@@ -66,7 +66,11 @@ pub async fn who_am_i(identity: Identity) -> Json<WhoAmI> {
     (status = 204, description = "Changed"),
     (status = 429, description = "Too many tries; see Retry-After", body = ErrorBody),
 ))]
-pub async fn change_password(State(app): State<App>, identity: Identity, ApiJson(change): ApiJson<PasswordChange>) -> Result<StatusCode, AppError> {
+pub async fn change_password(
+    State(app): State<App>,
+    identity: Identity,
+    ApiJson(change): ApiJson<PasswordChange>,
+) -> Result<StatusCode, AppError> {
     app.change_password(&identity, change).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -82,11 +86,5 @@ fn told(identity: &Identity) -> WhoAmI {
         By::Session { csrf_token, .. } => ("session", Some(csrf_token.clone())),
         By::Token { .. } => ("token", None),
     };
-    WhoAmI {
-        name: identity.actor.name.clone(),
-        role: identity.actor.role,
-        by: by.to_owned(),
-        expires_at: identity.expires_at,
-        csrf_token,
-    }
+    WhoAmI { name: identity.actor.name.clone(), role: identity.actor.role, by: by.to_owned(), expires_at: identity.expires_at, csrf_token }
 }

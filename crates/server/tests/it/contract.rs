@@ -74,7 +74,10 @@ fn the_checked_in_document_is_that_of_the_code() {
         std::fs::write(checked_in(), &text).expect("written");
     }
     let known = std::fs::read_to_string(checked_in()).unwrap_or_default();
-    assert!(known == text, "crates/server/openapi.json is behind the code: OPLOGUE_UPDATE_DOCS=1 cargo test -p oplogue-server the_checked_in_document");
+    assert!(
+        known == text,
+        "crates/server/openapi.json is behind the code: OPLOGUE_UPDATE_DOCS=1 cargo test -p oplogue-server the_checked_in_document"
+    );
 }
 
 #[test]
@@ -99,7 +102,10 @@ fn the_document_lists_every_route_and_no_other() {
     }
     let undescribed: Vec<_> = routed.difference(&described).collect();
     let unrouted: Vec<_> = described.difference(&routed).collect();
-    assert!(undescribed.is_empty() && unrouted.is_empty(), "routes without description: {undescribed:?}; descriptions without route: {unrouted:?}");
+    assert!(
+        undescribed.is_empty() && unrouted.is_empty(),
+        "routes without description: {undescribed:?}; descriptions without route: {unrouted:?}"
+    );
 }
 
 #[test]
@@ -123,7 +129,11 @@ async fn every_change_is_refused_to_viewers_to_strangers_and_without_the_pages_t
     let stage = Stage::with(|config| config.clock_rate = 24.0 * 3600.0);
     let expired = stage.token(Role::Administrator);
     // A second is a day here, and the token is good for one.
-    let over = async { while stage.get(&expired, "/v1/whoami").await.status != 401 { tokio::task::yield_now().await } };
+    let over = async {
+        while stage.get(&expired, "/v1/whoami").await.status != 401 {
+            tokio::task::yield_now().await
+        }
+    };
     tokio::time::timeout(std::time::Duration::from_secs(30), over).await.expect("the token expires");
 
     let stage_now = Stage::new();

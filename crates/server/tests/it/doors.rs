@@ -51,7 +51,8 @@ async fn refusals_below_the_api_are_json_with_the_requests_id() {
     };
     stage.send(with("application/json", "{")).await.expect(400);
     stage.send(with("text/plain", "{}")).await.expect(400);
-    let big = Request::post("/v1/session").header("content-type", "application/json").body(Body::from(vec![b' '; 5 << 20])).expect("a request");
+    let big =
+        Request::post("/v1/session").header("content-type", "application/json").body(Body::from(vec![b' '; 5 << 20])).expect("a request");
     let told = stage.send(big).await.expect(400);
     assert!(told["message"].as_str().is_some_and(|text| text.contains("4 MiB")), "{told}");
 }

@@ -1,6 +1,7 @@
 //! A server process that is killed without warning again and again during a busy hour, with agents that come and go.
 //!
-//! The server runs in a process of its own (this test program, started again as [`serve`]) with a clock sixty times as fast, and gets SIGKILL at random moments.
+//! The server runs in a process of its own with a clock sixty times as fast, and gets SIGKILL at random moments. That process is this test program,
+//! started again as [`serve`], or the program that `OPLOGUE_TEST_PROGRAM` names.
 //! Agents are simulated here and speak HTTP; what they ever did is written down on their side, and compared with what the server says in the
 //! end. `OPLOGUE_TEST_KILLS` says how many kills (100 by default), `OPLOGUE_TEST_SEED` which moments.
 

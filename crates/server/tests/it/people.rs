@@ -165,7 +165,11 @@ async fn a_token_works_until_it_is_deleted_or_expires() {
     // A second is a day here.
     let brief = stage.token(Role::Viewer);
     stage.get(&brief, "/v1/whoami").await.expect(200);
-    let expired = async { while stage.get(&brief, "/v1/whoami").await.status != 401 { tokio::task::yield_now().await } };
+    let expired = async {
+        while stage.get(&brief, "/v1/whoami").await.status != 401 {
+            tokio::task::yield_now().await
+        }
+    };
     tokio::time::timeout(std::time::Duration::from_secs(30), expired).await.expect("the token expires");
 }
 

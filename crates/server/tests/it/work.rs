@@ -5,6 +5,7 @@ mod cancelling;
 mod enrolling;
 mod pitr;
 mod queue;
+mod retention;
 mod scheduling;
 mod telling;
 pub mod world;

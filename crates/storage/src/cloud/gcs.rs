@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use object_store::client::ClientOptions;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::client::{ClientOptions, StaticCredentialProvider};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
 
 use super::build::{check_part_size, client_options, install_tls, retry, trusting_little};
 use super::wire::{Connector, Signing};
@@ -22,10 +22,19 @@ impl Cloud {
         }
         builder = match &options.service_account {
             Some(json) => {
-                GoogleCloudStorageBuilder::new().with_bucket_name(&place.bucket).with_service_account_key(with_base(json, &place)?)
+                check_key(json)?;
+                // Without the environment, whose account would be in the way.
+                let builder = GoogleCloudStorageBuilder::new().with_bucket_name(&place.bucket).with_service_account_key(json);
+                match &place.endpoint {
+                    Some(endpoint) => builder.with_base_url(endpoint),
+                    None => builder,
+                }
             }
-            // Emulators know no accounts.
-            None if alone && place.endpoint.is_some() => builder.with_skip_signature(true),
+            // Emulators know no accounts. An empty token, since the client asks for one to write all the same; see `wire`.
+            None if alone && place.endpoint.is_some() => {
+                let nobody = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
+                builder.with_credentials(Arc::new(nobody)).with_skip_signature(true)
+            }
             None => builder,
         };
         let build = |client: ClientOptions| {
@@ -46,20 +55,15 @@ impl Cloud {
     }
 }
 
-/// The key with the place's endpoint in it, which is where the client looks for one first. Errors do not repeat the key.
-fn with_base(json: &str, place: &GcsPlace) -> Result<String, String> {
-    let account: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(json);
-    let Ok(mut account) = account else {
+/// Errors do not repeat the key, as the client's own would.
+fn check_key(json: &str) -> Result<(), String> {
+    let Ok(account) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json) else {
         return Err("the service account is not the JSON of a key; give the whole file that Google made".to_owned());
     };
-    if let Some(missing) = ["client_email", "private_key"].into_iter().find(|field| !account.contains_key(*field)) {
-        return Err(format!("the service account has no {missing}; give the JSON of its key, as Google made it"));
+    match ["client_email", "private_key", "private_key_id"].into_iter().find(|field| !account.contains_key(*field)) {
+        Some(missing) => Err(format!("the service account has no {missing}; give the JSON of its key, as Google made it")),
+        None => Ok(()),
     }
-    account.remove("gcs_base_url");
-    if let Some(endpoint) = &place.endpoint {
-        account.insert("gcs_base_url".to_owned(), endpoint.clone().into());
-    }
-    Ok(serde_json::Value::Object(account).to_string())
 }
 
 /// Why Google cannot hold `key`.

@@ -93,3 +93,15 @@ async fn a_service_accounts_key_is_exchanged_for_a_token_which_goes_with_each_re
     assert!(asked[1].starts_with("PUT /shop/object ") && asked[1].to_lowercase().contains("authorization: bearer token"), "{}", asked[1]);
     assert!(!format!("{options:?}").contains("PRIVATE KEY"));
 }
+
+#[tokio::test]
+async fn zz_debug() {
+    let (google, asked) = answering(vec![String::new()]).await;
+    let storage = Storage::open(&format!("gs://shop?endpoint={google}"), &options()).expect("a good URL");
+    println!("{:?}", storage.put("a b/object", Bytes::from("content")).await);
+    println!("{}", asked.await.expect("x")[0]);
+    let bucket = open_bucket().await;
+    let url = format!("{}/{}/prefix%2Fof%20mine%2Fx", bucket.endpoint, bucket.bucket);
+    let out = std::process::Command::new("curl").args(["-sv", "-X", "PUT", "-d", "hello", &url]).output().expect("curl");
+    println!("{}\n{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+}

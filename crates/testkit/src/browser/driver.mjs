@@ -25,15 +25,21 @@ async function open(javascript, state) {
   });
 }
 
+// The field with this label, the one to be seen when several kinds of a form have one. Labels may say that a field is optional.
+function field(label) {
+  const exactly = new RegExp(`^\\s*${label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}\\s*(optional)?\\s*$`);
+  return page.getByLabel(exactly).filter({ visible: true }).first();
+}
+
 const steps = {
   hello: async () => true,
   goto: async ({ url }) => void (await page.goto(url)),
-  fill: async ({ label, text }) => void (await page.getByLabel(label, { exact: true }).fill(text)),
-  select: async ({ label, option }) => void (await page.getByLabel(label, { exact: true }).selectOption({ label: option })),
-  check: async ({ label }) => void (await page.getByLabel(label, { exact: true }).check()),
+  fill: async ({ label, text }) => void (await field(label).fill(text)),
+  select: async ({ label, option }) => void (await field(label).selectOption({ label: option })),
+  check: async ({ label }) => void (await field(label).check()),
   // An option whose text begins with `text`.
   pick: async ({ label, text }) => {
-    const list = page.getByLabel(label, { exact: true });
+    const list = field(label);
     const value = await list.locator("option").evaluateAll((all, text) => all.find((one) => one.textContent.trim().startsWith(text))?.value, text);
     if (value === undefined) throw new Error(`no option begins with ${text}`);
     await list.selectOption(value);
@@ -42,7 +48,7 @@ const steps = {
   select_value: async ({ name, value }) => void (await page.locator(`[name="${name}"]`).selectOption(value)),
   choose: async ({ name, value }) => void (await page.locator(`[name="${name}"][value="${value}"]`).check({ force: true })),
   wait_for: async ({ selector }) => void (await page.locator(selector).first().waitFor({ state: "visible" })),
-  value: async ({ label }) => await page.getByLabel(label, { exact: true }).inputValue(),
+  value: async ({ label }) => await field(label).inputValue(),
   click: async ({ role, name }) => void (await page.getByRole(role, { name, exact: true }).first().click()),
   click_at: async ({ selector }) => void (await page.locator(selector).first().click()),
   press: async ({ key }) => void (await page.keyboard.press(key)),
@@ -53,7 +59,7 @@ const steps = {
     const deadline = Date.now() + 100000;
     for (;;) {
       try {
-        await page.getByText(text).first().waitFor({ state: "visible", timeout: reload ? 1500 : 90000 });
+        await page.getByText(text).filter({ visible: true }).first().waitFor({ state: "visible", timeout: reload ? 1500 : 90000 });
         return;
       } catch (error) {
         if (Date.now() > deadline || !reload) throw new Error(`"${text}" is not to be seen on ${page.url()}:\n${await page.locator("body").innerText()}`);

@@ -88,7 +88,7 @@ fn pattern(page: &Page) -> Markup {
                 div data-pattern="day week month" { (Field::new("at", "At").value(&when.at).errors(errors).required().time()) }
             }
             div data-pattern="week" {
-                (field::set("days", "On", errors, html! {
+                (field::set("weekdays", "On", errors, html! {
                     @for (_, name, label) in DAYS { (Field::new(name, label).value(when.day(name)).checkbox()) }
                 }))
             }

@@ -117,7 +117,7 @@ impl WhenForm {
                 let time = self.time(&mut reading);
                 let days = DAYS.iter().filter(|(_, field, _)| checked(self.day(field))).map(|(day, ..)| *day).collect::<Vec<_>>();
                 if days.is_empty() {
-                    reading.wrong("days", "Choose at least one day.");
+                    reading.wrong("weekdays", "Choose at least one day.");
                 }
                 format!("{time} * * {}", days.join(","))
             }
@@ -227,7 +227,7 @@ mod tests {
         let wrong = |form: WhenForm| form.to_cron().expect_err("wrong").into_iter().map(|error| error.field).collect::<Vec<_>>();
         assert_eq!(wrong(WhenForm { pattern: "hours".into(), every_hours: "5".into(), minute: "75".into(), ..WhenForm::new() }), ["every_hours", "minute"]);
         assert_eq!(wrong(WhenForm { pattern: "day".into(), at: "24:00".into(), ..WhenForm::new() }), ["at"]);
-        assert_eq!(wrong(WhenForm { pattern: "week".into(), days_sun: String::new(), ..WhenForm::new() }), ["days"]);
+        assert_eq!(wrong(WhenForm { pattern: "week".into(), days_sun: String::new(), ..WhenForm::new() }), ["weekdays"]);
         assert_eq!(wrong(WhenForm { pattern: "month".into(), day_of_month: "32".into(), ..WhenForm::new() }), ["day_of_month"]);
         assert_eq!(wrong(WhenForm { pattern: "cron".into(), cron: " ".into(), ..WhenForm::new() }), ["cron"]);
     }

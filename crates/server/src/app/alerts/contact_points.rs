@@ -60,8 +60,8 @@ impl App {
             tx.prepare_cached(
                 "INSERT INTO contact_points (id, name, kind, settings, secrets, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![id, input.name, word(&input.kind), json(&input.settings), sealed, now.to_string()])?;
-            self.audit(tx, actor, &Deed { action: "contact_point.create", object: &input.name, detail: &word(&input.kind), ok: true })?;
+            .execute(params![id, input.name, word(input.kind), json(&input.settings), sealed, now.to_string()])?;
+            self.audit(tx, actor, &Deed { action: "contact_point.create", object: &input.name, detail: &word(input.kind), ok: true })?;
             find(tx, &id)
         })
     }
@@ -80,7 +80,7 @@ impl App {
             tx.prepare_cached("UPDATE contact_points SET name = ?2, kind = ?3, settings = ?4, secrets = ?5 WHERE id = ?1")?.execute(params![
                 id,
                 input.name,
-                word(&input.kind),
+                word(input.kind),
                 json(&input.settings),
                 sealed
             ])?;
@@ -88,7 +88,7 @@ impl App {
             tx.prepare_cached("UPDATE alert_deliveries SET state = 'queued', attempts = 0, next_at = ?2 WHERE contact_point_id = ?1 AND state <> 'delivered' \
                  AND alert_id IN (SELECT id FROM alerts WHERE state = 'firing')")?
                 .execute(params![id, now.to_string()])?;
-            self.audit(tx, actor, &Deed { action: "contact_point.change", object: &input.name, detail: &word(&input.kind), ok: true })?;
+            self.audit(tx, actor, &Deed { action: "contact_point.change", object: &input.name, detail: &word(input.kind), ok: true })?;
             find(tx, id)
         })
     }
@@ -108,7 +108,7 @@ impl App {
             )?
             .execute([id])?;
             tx.prepare_cached("UPDATE alert_deliveries SET next_at = NULL WHERE contact_point_id = ?1")?.execute([id])?;
-            self.audit(tx, actor, &Deed { action: "contact_point.delete", object: &point.name, detail: &word(&point.kind), ok: true })
+            self.audit(tx, actor, &Deed { action: "contact_point.delete", object: &point.name, detail: &word(point.kind), ok: true })
         })
     }
 

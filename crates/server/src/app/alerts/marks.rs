@@ -120,3 +120,88 @@ impl Marks {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oplogue_api::services::{AgentInfo, AgentState, MemberRole, OplogFacts};
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a small number")
+    }
+
+    fn service(oldest: u32) -> Service {
+        let moment = |second| OplogTime::new(second, 1).into();
+        Service {
+            id: "svc_1".to_owned(),
+            name: "db1".to_owned(),
+            cluster: Some("shop".to_owned()),
+            replica_set: "rs0".to_owned(),
+            member: "h1:27017".to_owned(),
+            role: MemberRole::Primary,
+            mongodb_version: String::new(),
+            fcv: String::new(),
+            agent: AgentInfo {
+                state: AgentState::Online,
+                version: String::new(),
+                host: String::new(),
+                last_seen: None,
+                enrolled_at: at(0),
+            },
+            locations: Vec::new(),
+            oplog: Some(OplogFacts {
+                oldest: moment(oldest),
+                newest: moment(9_000),
+                majority: moment(9_000),
+                window_seconds: 9_000 - oldest,
+            }),
+            slicing: None,
+            problem: None,
+            created_at: at(0),
+        }
+    }
+
+    fn newest(second: Option<u32>) -> BTreeMap<String, Option<OplogTime>> {
+        BTreeMap::from([("shop".to_owned(), second.map(|second| OplogTime::new(second, 0)))])
+    }
+
+    #[test]
+    fn an_oplog_rolls_once_its_oldest_entry_is_gone_and_a_new_one_does_not() {
+        let mut marks = Marks::default();
+        for (oldest, rolls) in [(100, false), (100, false), (150, true), (150, true), (50, false), (50, false), (60, true)] {
+            marks = marks.updated(&[service(oldest)], &BTreeMap::new(), &BTreeMap::new(), at(1));
+            assert_eq!(marks.rolls("svc_1"), rolls, "{oldest}");
+        }
+        marks = marks.updated(&[], &BTreeMap::new(), &BTreeMap::new(), at(1));
+        assert!(!marks.rolls("svc_1"), "the service is gone");
+    }
+
+    #[test]
+    fn the_newest_moment_is_noted_by_the_minute_and_forgotten_when_nothing_can_be_restored() {
+        let mut marks = Marks::default();
+        for (second, noted) in
+            [(Some(1000), Some(1000)), (Some(1059), Some(1000)), (Some(1060), Some(1060)), (Some(900), Some(900)), (None, None)]
+        {
+            marks = marks.updated(&[], &newest(second), &BTreeMap::new(), at(1));
+            assert_eq!(marks.newest("shop").map(|time| time.seconds), noted, "{second:?}");
+        }
+        // Not read: what was known stays.
+        let known = marks.updated(&[], &newest(Some(5)), &BTreeMap::new(), at(1));
+        assert_eq!(known.updated(&[], &BTreeMap::new(), &BTreeMap::new(), at(2)), known);
+    }
+
+    #[test]
+    fn sizes_are_noted_once_an_hour_and_the_oldest_of_a_day_counts() {
+        let mut marks = Marks::default();
+        for hour in 0..30 {
+            for half in [0, 1800] {
+                let sizes = BTreeMap::from([("loc_1".to_owned(), hour as u64)]);
+                marks = marks.updated(&[], &BTreeMap::new(), &sizes, at(hour * 3600 + half));
+            }
+        }
+        assert_eq!(marks.sizes["loc_1"].len(), 30);
+        assert_eq!(marks.size_before("loc_1", at(29 * 3600)), Some((at(5 * 3600), 5)));
+        assert_eq!(marks.size_before("loc_2", at(0)), None);
+    }
+}

@@ -19,7 +19,7 @@ impl App {
     /// Built-in ones first, then by name.
     pub fn alert_templates(&self, actor: &Actor) -> Result<Vec<AlertTemplate>, AppError> {
         actor.must_be(Role::Viewer)?;
-        self.db.read(|tx| all(tx))
+        self.db.read(all)
     }
 
     /// Adds all templates of a file, or none. One of the same name that was imported earlier is replaced.
@@ -34,7 +34,7 @@ impl App {
                     return Err(AppError::field("yaml", format!("`{}` is a template of the program itself: give yours another name", template.name)));
                 }
                 tx.prepare_cached(sql)?.execute(params![template.name, json(template), now])?;
-                self.audit(tx, actor, &Deed { action: "alert_template.import", object: &template.name, detail: &word(&template.condition), ok: true })?;
+                self.audit(tx, actor, &Deed { action: "alert_template.import", object: &template.name, detail: &word(template.condition), ok: true })?;
             }
             let count: u32 = tx.query_row("SELECT count(*) FROM alert_templates", [], |row| row.get(0))?;
             if count > TEMPLATES_MAX {
@@ -146,7 +146,7 @@ pub fn of(condition: Condition) -> AlertTemplate {
         ),
     };
     AlertTemplate {
-        name: word(&condition),
+        name: word(condition),
         summary: summary.to_owned(),
         description: description.to_owned(),
         condition,

@@ -61,7 +61,8 @@ impl App {
         if let Some(refusal) = preview.refusal
             && !(accept_loss && preview.may_accept_loss)
         {
-            let hint = if preview.may_accept_loss { "delete it all the same by accepting that these moments are lost" } else { "try again later" };
+            let hint =
+                if preview.may_accept_loss { "delete it all the same by accepting that these moments are lost" } else { "try again later" };
             return Err(AppError::refused(refusal).hint(hint));
         }
         let job_id = self.db.write(|tx| {
@@ -126,10 +127,7 @@ impl App {
         let now = self.clock.now();
         let schedules = self.db.read(|tx| crate::app::schedules::ScheduleRow::all(tx))?;
         let here = schedules.iter().filter(|row| {
-            row.enabled
-                && row.mode == oplogue_api::backups::BackupMode::Pitr
-                && row.location_id == location_id
-                && row.folder == folder
+            row.enabled && row.mode == oplogue_api::backups::BackupMode::Pitr && row.location_id == location_id && row.folder == folder
         });
         let since = |hours: u32| {
             let since = now.checked_sub(SignedDuration::from_hours(hours.into())).map_or(0, |at| at.as_second());

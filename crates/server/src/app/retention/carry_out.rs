@@ -22,7 +22,12 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 impl App {
     /// Deletes one backup from its storage. Looked at again by what lies there now: since it was asked for, others may have come to need it.
-    pub(in crate::app) async fn carry_out_delete(&self, work: &ServerWork, name: &str, accept_loss: bool) -> Result<serde_json::Value, AppError> {
+    pub(in crate::app) async fn carry_out_delete(
+        &self,
+        work: &ServerWork,
+        name: &str,
+        accept_loss: bool,
+    ) -> Result<serde_json::Value, AppError> {
         let (location_id, folder) = place(work);
         let name: BackupName = name.parse().map_err(|error| AppError::refused(format!("{error}")))?;
         let repository = self.repository(&location_id, &folder)?;
@@ -43,7 +48,11 @@ impl App {
     }
 
     /// Deletes what the schedule's policy does not keep, and what was left behind long ago.
-    pub(in crate::app) async fn carry_out_retention(&self, work: &ServerWork, policy: &RetentionPolicy) -> Result<serde_json::Value, AppError> {
+    pub(in crate::app) async fn carry_out_retention(
+        &self,
+        work: &ServerWork,
+        policy: &RetentionPolicy,
+    ) -> Result<serde_json::Value, AppError> {
         let (location_id, folder) = place(work);
         let schedule = match &work.job.schedule_id {
             Some(id) => self.db.read(|tx| ScheduleRow::find(tx, id)).ok(),
@@ -128,7 +137,8 @@ fn place(work: &ServerWork) -> (String, String) {
 }
 
 fn unavailable(error: oplogue_repository::RepositoryError) -> AppError {
-    AppError::unavailable(format!("the storage could not be changed: {error}")).hint("run it again when the storage is back; what was deleted so far stays so")
+    AppError::unavailable(format!("the storage could not be changed: {error}"))
+        .hint("run it again when the storage is back; what was deleted so far stays so")
 }
 
 fn result(deleted: &Deleted) -> serde_json::Value {
@@ -137,7 +147,8 @@ fn result(deleted: &Deleted) -> serde_json::Value {
 
 /// What goes and why, a line each; slices by stretches.
 fn reasons(verdicts: &Verdicts<'_>) -> Vec<String> {
-    let told = |verdict: &oplogue_domain::retention::Verdict| verdict.reasons().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let told =
+        |verdict: &oplogue_domain::retention::Verdict| verdict.reasons().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let backups = verdicts.backups.iter().filter(|judged| !judged.verdict.is_keep());
     let mut lines: Vec<_> = backups.map(|judged| format!("deleted: backup {}: {}", judged.item.name, told(&judged.verdict))).collect();
     for run in verdicts.slices.chunk_by(|a, b| a.item.replica_set == b.item.replica_set && a.verdict == b.verdict) {

@@ -19,7 +19,12 @@ const ORPHANS_LIMIT: Duration = Duration::from_secs(5);
 
 impl App {
     /// What `policy` would keep and delete if it were that of the schedule, by what is known of its folder now.
-    pub async fn preview_retention(&self, actor: &Actor, schedule_id: &str, policy: &RetentionPolicy) -> Result<RetentionPreview, AppError> {
+    pub async fn preview_retention(
+        &self,
+        actor: &Actor,
+        schedule_id: &str,
+        policy: &RetentionPolicy,
+    ) -> Result<RetentionPreview, AppError> {
         actor.must_be(Role::Viewer)?;
         let schedule = self.db.read(|tx| ScheduleRow::find(tx, schedule_id))?;
         let view = self.seen_now(&schedule.location_id, &schedule.folder).await?;
@@ -91,9 +96,8 @@ fn item(kind: RetentionItemKind, name: String, bytes: u64, verdict: &Verdict) ->
 /// Slices that follow each other and share their fate and its reasons are one item: a week has 60,000 of them.
 fn shown(catalog: &Catalog, verdicts: &Verdicts<'_>, orphans: &[Orphan]) -> RetentionPreview {
     let backups = verdicts.backups.iter();
-    let mut items: Vec<_> = backups
-        .map(|judged| item(RetentionItemKind::Backup, judged.item.name.to_string(), judged.item.bytes, &judged.verdict))
-        .collect();
+    let mut items: Vec<_> =
+        backups.map(|judged| item(RetentionItemKind::Backup, judged.item.name.to_string(), judged.item.bytes, &judged.verdict)).collect();
     for run in verdicts.slices.chunk_by(|a, b| a.item.replica_set == b.item.replica_set && a.verdict == b.verdict) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         let name = match run.len() {

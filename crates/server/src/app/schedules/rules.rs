@@ -7,7 +7,7 @@ use oplogue_api::FieldError;
 use oplogue_api::backups::{BackupInput, BackupMode, DataModel, RetryMode};
 use oplogue_api::retention::RetentionPolicy;
 use oplogue_api::schedules::ScheduleInput;
-use oplogue_domain::{NamespacePattern, Schedule as Times, ScheduleError};
+use oplogue_domain::{BackupName, NamespacePattern, Schedule as Times, ScheduleError};
 
 pub const COMPRESSION: &str = "zstd";
 pub const COMPRESSIONS: [&str; 6] = ["zstd", "s2", "lz4", "gzip", "snappy", "none"];
@@ -19,8 +19,6 @@ pub const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(8 * 3600);
 const DESCRIPTION_CHARACTERS_MAX: usize = 10_000;
 const FOLDER_CHARACTERS_MAX: usize = 500;
 const NAMESPACES_MAX: usize = 1000;
-/// The layout's own, inside every folder.
-const RESERVED: [&str; 2] = ["pbmPitr", "oplogue"];
 
 pub const PHYSICAL: &str = "Physical backups are not available: Oplogue reads and restores documents, so that any member, any compatible server and any \
      single collection can be the target; choose Logical.";
@@ -175,9 +173,12 @@ pub fn folder_problem(folder: &str) -> Option<String> {
     folder.split('/').find_map(reserved_folder)
 }
 
-/// Names that mean something inside every folder of backups.
+/// Names that mean something inside every folder of backups. `part` has no other fault.
 pub fn reserved_folder(part: &str) -> Option<String> {
-    RESERVED.contains(&part).then(|| format!("`{part}` is the name of a folder that holds oplog slices or records; choose another"))
+    // What cannot name a backup, though its letters and length would do, is the layout's own.
+    let fits_otherwise = !part.starts_with('.') && part.len() <= NAME_CHARACTERS_MAX;
+    let reserved = fits_otherwise && part.parse::<BackupName>().is_err();
+    reserved.then(|| format!("`{part}` is the name of a folder that holds oplog slices or records; choose another"))
 }
 
 /// True when backups of one folder would lie among those of the other.
@@ -254,7 +255,7 @@ mod tests {
             ("a//b", "Specified folder in non-canonical format, canonical would be: \"a/b\"."),
             ("a/./b/", "Specified folder in non-canonical format, canonical would be: \"a/b\"."),
             ("a b", "Folder name can contain only dots, colons, slashes, letters, digits, underscores and dashes."),
-            ("a/pbmPitr", "`pbmPitr` is the name of a folder that holds oplog slices or records; choose another"),
+            ("a/oplogue", "`oplogue` is the name of a folder that holds oplog slices or records; choose another"),
         ] {
             assert_eq!(folder_problem(folder).as_deref(), Some(message), "{folder}");
         }

@@ -104,26 +104,32 @@ fn attempts(jobs: &[Job], ledgers: &[Ledger]) {
     }
 }
 
-/// Backups and restores of a cluster did not overlap.
+/// Attempts at backups and restores of a cluster did not overlap. Their logs tell when each began and ended.
 fn one_at_a_time(app: &App, jobs: &[Job]) {
-    let mut spans: BTreeMap<&str, Vec<(u64, Timestamp, &str)>> = BTreeMap::new();
-    for job in jobs.iter().filter(|job| job.kind != JobKind::Plan && job.started_at.is_some()) {
-        let (Some(cluster), Some(started), Some(finished)) = (job.cluster.as_deref(), job.started_at, job.finished_at) else { continue };
-        // One that was retried was not at work all the time.
-        if job.attempt == 1 {
-            let spans = spans.entry(cluster).or_default();
-            spans.push((0, started, &job.id));
-            spans.push((1, finished, &job.id));
+    let mut spans: BTreeMap<&str, Vec<(Timestamp, bool, &str)>> = BTreeMap::new();
+    for job in jobs.iter().filter(|job| job.kind != JobKind::Plan) {
+        let Some(cluster) = job.cluster.as_deref() else { continue };
+        let spans = spans.entry(cluster).or_default();
+        let mut at_work = false;
+        for line in app.job_log(&job.id, 0, 5000).expect("its log").lines.into_iter().filter(|line| line.source == "server") {
+            let begins = line.text.contains("given to the agent of");
+            let ends = ["done: ", "failed: ", "cancelled: ", "waiting to retry: ", "ended without the word"]
+                .iter()
+                .any(|word| line.text.starts_with(word));
+            if begins != at_work && (begins || ends) {
+                spans.push((line.at, begins, &job.id));
+                at_work = begins;
+            }
         }
     }
     for (cluster, mut spans) in spans {
         // An end and a beginning at the same time: the end first.
-        spans.sort_by_key(|(what, at, _)| (*at, std::cmp::Reverse(*what)));
+        spans.sort();
         let mut running: Option<&str> = None;
-        for (what, at, id) in spans {
-            match (what, running) {
-                (0, None) => running = Some(id),
-                (1, Some(one)) if one == id => running = None,
+        for (at, begins, id) in spans {
+            match (begins, running) {
+                (true, None) => running = Some(id),
+                (false, Some(one)) if one == id => running = None,
                 _ => panic!("{cluster}: {id} and {running:?} at {at}: {:?}", app.job(id)),
             }
         }
