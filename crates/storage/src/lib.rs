@@ -8,8 +8,8 @@
 //!
 //! - an object is visible whole or not at all: a crash, an abort or a dropped writer leaves nothing that is listed or read;
 //! - a written object is durable when `put` or `finish` returns: synced on a filesystem, acknowledged by S3;
-//! - writing over an object replaces it at once; the last writer wins. Nothing here relies on conditional writes, which several
-//!   S3 look-alikes ignore silently;
+//! - writing over an object replaces it at once; the last writer wins (on Azure, the slower of two that write one large object at
+//!   the same time is refused). Nothing here relies on conditional writes, which several S3 look-alikes ignore silently;
 //! - what was written is listed and read by whoever looks next;
 //! - a reader gives the bytes of one version of the object, in bounded memory, and resumes where a broken connection left it.
 //!

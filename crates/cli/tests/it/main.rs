@@ -5,6 +5,7 @@ mod browser;
 mod contract;
 mod documents;
 mod examples;
+mod newcomer;
 mod program;
 mod protect;
 mod readme;

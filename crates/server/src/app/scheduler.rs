@@ -81,7 +81,7 @@ impl App {
             let is_due = row.next_at.is_some_and(|next| next <= now);
             row.enabled && (row.run_now.is_some() || is_due || row.considered_until.duration_since(now) > SignedDuration::from_hours(24))
         };
-        let rows = self.db.read(|tx| ScheduleRow::all(tx))?;
+        let rows = self.db.read(ScheduleRow::all)?;
         for row in rows.iter().filter(|row| wants_a_look(row)) {
             // Each its own transaction: one that cannot be stored holds up none of the others.
             if let Err(error) = self.start_if_due(&row.id, now) {

@@ -28,7 +28,7 @@ pub(super) fn meaning(attempt: &Attempt, key: &str, error: &object_store::Error)
     match code {
         Some("NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted") => return StorageError::MissingBucket { at },
         Some("NoSuchKey" | "BlobNotFound") => return not_found(at),
-        Some("NoSuchUpload" | "PreconditionFailed") => return StorageError::Changed { at },
+        Some("NoSuchUpload" | "PreconditionFailed" | "InvalidBlockList") => return StorageError::Changed { at },
         Some(
             "AccessDenied"
             | "AllAccessDisabled"

@@ -125,7 +125,7 @@ impl App {
     /// restorable at all, when one of them has none, or when there is no such schedule.
     pub(in crate::app) fn promised_since(&self, location_id: &str, folder: &str) -> Result<OplogTime, AppError> {
         let now = self.clock.now();
-        let schedules = self.db.read(|tx| crate::app::schedules::ScheduleRow::all(tx))?;
+        let schedules = self.db.read(crate::app::schedules::ScheduleRow::all)?;
         let here = schedules.iter().filter(|row| {
             row.enabled && row.mode == oplogue_api::backups::BackupMode::Pitr && row.location_id == location_id && row.folder == folder
         });

@@ -42,7 +42,7 @@ impl App {
 
     /// Reads again what ended jobs have changed on storages, and lets retention have its turn.
     pub async fn follow_ended_jobs(&self) -> Result<(), AppError> {
-        for job in self.db.read(|tx| JobRow::unfollowed(tx))? {
+        for job in self.db.read(JobRow::unfollowed)? {
             let (location, folder) = (job.location_id.clone().unwrap_or_default(), job.folder.clone().unwrap_or_default());
             self.watch_folder(&location, &folder);
             let read = if job.kind == JobKind::Backup {

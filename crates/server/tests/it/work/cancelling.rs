@@ -33,7 +33,7 @@ async fn an_agent_at_work_is_told_and_its_end_ends_the_job() {
         assert_eq!(world.app.cancel_job(&anna(), &job.id).expect("asked").state, JobState::Cancelling);
         world.crash();
         let id = agent.attempt();
-        assert_eq!(agent.sync(&world.app).await.cancel, [id.clone()]);
+        assert_eq!(agent.sync(&world.app).await.cancel, std::slice::from_ref(&id));
         agent.report(&world.app, &id, Some(outcome));
         assert_eq!(world.state(&job.id), state);
         world.pass(10);
@@ -73,7 +73,7 @@ async fn a_silent_agent_keeps_its_job_until_the_user_cancels_twice() {
     // It was only cut off, and comes back with what it has.
     let id = agent.attempt();
     let wishes = agent.sync(&world.app).await;
-    assert_eq!(wishes.cancel, [id.clone()]);
+    assert_eq!(wishes.cancel, std::slice::from_ref(&id));
     agent.report(&world.app, &id, Some(backed_up()));
     assert_eq!(world.state(&job.id), JobState::Cancelled, "what is over stays over");
     assert!(world.log_text(&job.id).contains("was over here already"), "{}", world.log_text(&job.id));
