@@ -32,7 +32,7 @@ async fn take(program: Program) -> anyhow::Result<()> {
         let moment = shop::a_sale(&stage.client).await?;
         slicer.wait_through(moment).await?;
     }
-    lose_slices(&stage)?;
+    lose_slices(&stage, "")?;
     program.run("backup", &named(&stage, "tuesday")).await?;
     for _ in 0..4 {
         let moment = shop::a_sale(&stage.client).await?;
@@ -58,10 +58,10 @@ fn named(stage: &Stage, name: &str) -> Vec<String> {
     words
 }
 
-/// Deletes the objects of some slices in the middle, so that there is a gap to show.
-fn lose_slices(stage: &Stage) -> anyhow::Result<()> {
+/// Deletes the objects of some slices in the middle of what is in a folder, so that there is a gap to show.
+fn lose_slices(stage: &Stage, folder: &str) -> anyhow::Result<()> {
     let mut slices = Vec::new();
-    let mut folders = vec![stage.folder.path().to_owned()];
+    let mut folders = vec![stage.folder.path().join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))? {
             let path = entry?.path();

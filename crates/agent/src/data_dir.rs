@@ -175,6 +175,22 @@ mod tests {
         assert!(dir.names("").expect("listed").is_empty());
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn what_root_writes_belongs_to_the_owner_of_the_folder() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let folder = tempfile::tempdir().expect("a folder");
+        // Only root can give files away; nobody else needs to.
+        if chown(folder.path(), Some(12_345), Some(12_345)).is_err() {
+            return;
+        }
+        let dir = DataDir::open(folder.path()).expect("free");
+        dir.write("sub/a", &1).expect("written");
+        for name in ["lock", "sub", "sub/a.json"] {
+            assert_eq!(fs::metadata(folder.path().join(name)).expect("there").uid(), 12_345, "{name}");
+        }
+    }
+
     #[test]
     fn a_broken_file_is_named() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -39,7 +39,7 @@ pub fn heed(shared: &Arc<Shared>, wishes: &[TestWish], tasks: &mut JoinSet<Optio
         known.insert(wish.test_id.clone(), None);
         let (shared, wish) = (shared.clone(), wish.clone());
         tasks.spawn(async move {
-            let Some(probed) = shared.stop.run_until_cancelled(oplogue_api::place::probe(&wish.place, LIMIT)).await else { return None };
+            let probed = shared.stop.run_until_cancelled(oplogue_api::place::probe(&wish.place, LIMIT)).await?;
             let answer = match probed {
                 Ok(steps) => TestAnswer { test_id: wish.test_id.clone(), steps, problem: None },
                 Err(problem) => TestAnswer { test_id: wish.test_id.clone(), steps: Vec::new(), problem: Some(problem) },

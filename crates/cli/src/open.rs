@@ -86,11 +86,14 @@ fn storage_options(args: &StorageArgs) -> anyhow::Result<StorageOptions> {
     if let Some(path) = &args.s3_ca_file {
         check_readable(path).with_context(|| format!("--s3-ca-file {}", path.display()))?;
     }
+    let read =
+        |path: &std::path::PathBuf| std::fs::read_to_string(path).with_context(|| format!("--gcs-service-account-file {}", path.display()));
+    let service_account = args.gcs_service_account_file.as_ref().map(read).transpose()?;
     let secret = |value: &Option<crate::args::Secret>| value.as_ref().map(|secret| secret.reveal().to_owned());
     Ok(StorageOptions {
         ca_pem: None,
-        service_account: None,
-        account_key: None,
+        service_account,
+        account_key: secret(&args.azure_account_key),
         access_key: secret(&args.s3_access_key),
         secret_key: secret(&args.s3_secret_key),
         session_token: secret(&args.s3_session_token),

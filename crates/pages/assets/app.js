@@ -80,14 +80,14 @@
   addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
 
   // Shortcuts: g and a letter goes, / searches, ? helps. Never while somebody types.
-  let going = 0;
+  let going = -Infinity;
   function help() { const dialog = document.getElementById("shortcuts"); if (dialog && !dialog.open) dialog.showModal(); }
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") all("details.menu[open]").forEach((menu) => { menu.open = false; menu.querySelector("summary").focus(); });
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
-    if (event.key === "g") { going = Date.now(); return; }
-    if (Date.now() - going < 1500) {
-      going = 0;
+    if (event.key === "g") { going = event.timeStamp; return; }
+    if (event.timeStamp - going < 1500) {
+      going = -Infinity;
       const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
       if (link) { event.preventDefault(); link.click(); }
       return;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use oplogue_domain::{Backup, BackupKind, BackupName, Namespace, NamespaceSelection, OplogRange, ReplicaSetName, Snapshot};
 use oplogue_format::checksum::Crc64;
 use oplogue_format::compression::Compression;
-use oplogue_format::pbm::assign::{AssignedObject, assign_objects};
+use oplogue_format::pbm::assign::{AssignedObject, Unfit, assign_objects};
 use oplogue_format::pbm::backup_json::{BackupJson, StoreNote};
 use oplogue_format::pbm::collections::{CollectionKind, SnapshotMetadata, StoredCollection};
 use oplogue_format::pbm::{PBM_VERSION, layout};
@@ -235,7 +235,13 @@ impl SnapshotWriter {
         all.extend(
             namespaces.into_iter().filter(|namespace| **namespace != users_namespace() && **namespace != roles_namespace()).cloned(),
         );
-        let assigned = assign_objects(&self.backup, &self.replica_set, &all, self.compression);
+        let mut assigned = assign_objects(&self.backup, &self.replica_set, &all, self.compression);
+        // Clouds have rules of their own: Azure holds no backslash, Google no line break.
+        let storage = &self.repository.storage;
+        for (index, one) in assigned.iter_mut().enumerate().filter(|(_, one)| !storage.holds(&one.object)) {
+            one.object = sidecar::data_object(&self.backup, &self.replica_set, index, &one.namespace, self.compression);
+            one.unknown_to_pbm = Some(Unfit::NotHere);
+        }
         let unknown = |assigned: &AssignedObject| {
             let why = assigned.unknown_to_pbm?.to_string();
             Some(UnknownToPbm { namespace: assigned.namespace.clone(), why })

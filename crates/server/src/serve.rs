@@ -113,15 +113,20 @@ fn background(app: &App, cancel: &CancellationToken) -> JoinSet<()> {
 /// Work in the background never ends before it is told to. If it does, the server stops: better one that is started again than one that
 /// looks well and schedules nothing.
 async fn watch(background: &mut JoinSet<()>, cancel: &CancellationToken) -> anyhow::Result<()> {
-    let early = cancel.run_until_cancelled(background.join_next()).await;
+    let first = tokio::select! {
+        ended = background.join_next() => ended,
+        () = cancel.cancelled() => None,
+    };
+    // Told to end: then ending is no failure.
+    let early = if cancel.is_cancelled() { None } else { first };
     cancel.cancel();
     if tokio::time::timeout(STOP_WITHIN, async { while background.join_next().await.is_some() {} }).await.is_err() {
         tracing::warn!("work in the background did not end in time and was cut off");
     }
     match early {
-        None | Some(None) => Ok(()),
-        Some(Some(Ok(()))) => Err(anyhow::anyhow!("work in the background ended by itself, so the server stopped")),
-        Some(Some(Err(error))) => Err(error).context("work in the background failed, so the server stopped"),
+        None => Ok(()),
+        Some(Ok(())) => Err(anyhow::anyhow!("work in the background ended by itself, so the server stopped")),
+        Some(Err(error)) => Err(error).context("work in the background failed, so the server stopped"),
     }
 }
 

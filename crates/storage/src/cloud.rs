@@ -32,6 +32,9 @@ use crate::storage::{Level, ObjectInfo};
 /// Deletes under way at once when a folder is deleted.
 const DELETES_AT_ONCE: usize = 16;
 
+/// On top of the client's own, which has pauses.
+const DELETE_RETRIES_MAX: u32 = 2;
+
 /// The limit of S3 and of Google, in bytes of UTF-8.
 const KEY_BYTES_MAX: usize = 1024;
 
@@ -203,11 +206,17 @@ impl Backend for Cloud {
 
     async fn delete(&self, key: &str) -> Result<(), StorageError> {
         let attempt = self.attempt("delete", key);
-        let result = self.store.delete(&self.path(&attempt, key)?).await;
-        match result.map_err(|error| errors::meaning(&attempt, key, &error)) {
-            // Some look-alikes answer 404 where S3 says it is done.
-            Err(StorageError::NotFound { .. }) => Ok(()),
-            result => result,
+        let path = self.path(&attempt, key)?;
+        let mut tries = 0;
+        loop {
+            let result = self.store.delete(&path).await.map_err(|error| errors::meaning(&attempt, key, &error));
+            match result {
+                // Some look-alikes answer 404 where S3 says it is done.
+                Err(StorageError::NotFound { .. }) => return Ok(()),
+                // The client does not repeat a delete whose connection broke, and for us it is no matter whether it was done.
+                Err(StorageError::Unavailable { .. }) if tries < DELETE_RETRIES_MAX => tries += 1,
+                result => return result,
+            }
         }
     }
 

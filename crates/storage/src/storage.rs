@@ -63,9 +63,8 @@ impl Storage {
         Self::over(Arc::new(Memory::default()))
     }
 
-    /// Whether an object may have this name here.
-    #[cfg(feature = "testing")]
-    pub(crate) fn holds(&self, name: &str) -> bool {
+    /// Whether an object may have this name here. Asks nobody: it is a matter of the kind of storage.
+    pub fn holds(&self, name: &str) -> bool {
         self.key(name).is_ok()
     }
 

@@ -149,6 +149,7 @@ async function behaves() {
   await page.keyboard.press("?");
   expect("? shows the keys", await page.getByRole("dialog", { name: "Keyboard" }).isVisible());
   await page.keyboard.press("Escape");
+  await page.getByRole("dialog", { name: "Keyboard" }).waitFor({ state: "hidden" });
   await page.keyboard.type("gt");
   await page.waitForURL(/\/timeline$/, { timeout: PATIENCE }).catch(() => expect("g t goes to the timeline", false));
   await context.close();

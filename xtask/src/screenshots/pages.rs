@@ -8,6 +8,7 @@ use oplogue_testkit::oplogue::{NAME, PASSWORD};
 use oplogue_testkit::{Browser, OplogueServer};
 use serde_json::{Value, json};
 
+use super::lose_slices;
 use crate::demo::{Stage, protect, shop, wait_through};
 use crate::shell::root;
 
@@ -46,6 +47,18 @@ pub async fn take(executable: &Path) -> anyhow::Result<()> {
     camera.take("first-steps").await?;
 
     let protected = protect(&camera.server, &stage).await?;
+    let begun = shop::a_sale(&stage.client).await?;
+    for sale in 0..16 {
+        // Half-way a second backup; then some slices are lost, so that there is a gap to show.
+        let moment = shop::a_sale(&stage.client).await?;
+        wait_through(&camera.server, &protected, moment).await?;
+        if sale == 8 {
+            lose_slices(&stage, "shop")?;
+            let backup = json!({"name": "before-release", "service_id": protected.service_id, "location_id": protected.location_id});
+            let taken = job(&camera.server.post("/backups", &backup).await?)?;
+            camera.server.await_job(&taken).await?;
+        }
+    }
     shop::trade(&stage.client).await?;
     let dropped = shop::drop_orders(&stage.client).await?;
     shop::trade_without_orders(&stage.client).await?;
@@ -59,11 +72,13 @@ pub async fn take(executable: &Path) -> anyhow::Result<()> {
     camera.go("/schedules/new").await?;
     camera.browser.choose("mode", "pitr").await?;
     camera.take("create-pitr").await?;
-    camera.go(&format!("/timeline?location_id={}&folder=shop", protected.location_id)).await?;
+    // The story takes a minute; a day of it would be a dot.
+    let window = format!("from={}&to={}", begun.seconds - 3, dropped.seconds + 5);
+    camera.go(&format!("/timeline?location_id={}&folder=shop&{window}", protected.location_id)).await?;
     camera.take("timeline").await?;
 
     let ask = format!(
-        "/restore?location_id={}&folder=shop&kind=before&moment={}&namespaces=shop.orders&service_id={}",
+        "/restore?location_id={}&folder=shop&kind=before&moment={}&namespaces=shop.orders&service_id={}&{window}",
         protected.location_id,
         dropped.to_string().replace(',', "%2C"),
         protected.service_id

@@ -12,7 +12,7 @@ pub struct StorageArgs {
     /// Where backups and slices lie
     ///
     /// file:///absolute/folder, or s3://bucket/prefix?endpoint=URL&region=NAME&path-style=true for Amazon S3 (without `endpoint`) and
-    /// everything that speaks like it. Keys do not belong into the URL.
+    /// everything that speaks like it, or gs://bucket/prefix, or az://container/prefix?account=NAME. Keys do not belong into the URL.
     #[arg(long, value_name = "URL", help_heading = "Storage")]
     pub storage: Option<String>,
 
@@ -96,6 +96,18 @@ pub struct StorageArgs {
     /// At least 5 MiB. An object has at most 10,000 parts; parts grow by themselves where that would not be enough.
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = parse_bytes, help_heading = "S3")]
     pub s3_part_size: u64,
+
+    /// Key of the service account that may use the bucket: the JSON file Google made
+    ///
+    /// Without it, the file that GOOGLE_APPLICATION_CREDENTIALS names or the instance's account is used.
+    #[arg(long, value_name = "FILE", help_heading = "Google Cloud and Azure")]
+    pub gcs_service_account_file: Option<PathBuf>,
+
+    /// Key of the Azure storage account
+    ///
+    /// Without it, the AZURE_* variables of the environment or the machine's identity are used.
+    #[arg(long, value_name = "KEY", help_heading = "Google Cloud and Azure")]
+    pub azure_account_key: Option<Secret>,
 }
 
 /// Whose key the storage encrypts with.

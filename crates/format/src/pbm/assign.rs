@@ -35,6 +35,9 @@ pub enum Unfit {
     Reserved,
     #[error("another collection's name leads to the same object")]
     Shared,
+    /// Decided by whoever knows the storage.
+    #[error("this kind of storage cannot hold its name")]
+    NotHere,
 }
 
 /// File systems allow 255 bytes; the rest is for what a storage appends while it writes.

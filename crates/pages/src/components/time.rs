@@ -39,7 +39,8 @@ pub fn relative_text(now: Timestamp, at: Timestamp) -> String {
         }
     };
     match seconds {
-        0 => "now".to_owned(),
+        // What was read while the page was made is a moment younger than the page.
+        -2..=0 => "now".to_owned(),
         1.. => format!("{} ago", words(seconds.unsigned_abs())),
         _ => format!("in {}", words(seconds.unsigned_abs())),
     }

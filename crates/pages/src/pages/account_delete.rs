@@ -10,7 +10,10 @@ use crate::{Frame, urls};
 
 pub enum Page {
     /// With the reason when it may not be deleted: the last administrator, oneself.
-    User { user: User, refusal: Option<String> },
+    User {
+        user: User,
+        refusal: Option<String>,
+    },
     Token(ApiToken),
 }
 

@@ -11,7 +11,11 @@ use crate::{Frame, urls};
 pub enum Page {
     Rule(AlertRule),
     /// With the names of the rules that tell it.
-    ContactPoint { point: ContactPoint, rules: Vec<String>, refusal: Option<String> },
+    ContactPoint {
+        point: ContactPoint,
+        rules: Vec<String>,
+        refusal: Option<String>,
+    },
 }
 
 pub fn view(frame: &Frame, page: &Page) -> Markup {

@@ -38,8 +38,12 @@ fn whole_form(frame: &Frame, page: &Page) -> Markup {
     let form = &page.form;
     let errors = &page.errors;
     let template = page.templates.iter().find(|template| template.name == form.template);
-    let severities = choices(&[("", "As the template says"), ("info", "Info"), ("warning", "Warning"), ("error", "Error"), ("critical", "Critical")]);
-    field::form_for(frame, Role::Administrator, frame.path_only(),
+    let severities =
+        choices(&[("", "As the template says"), ("info", "Info"), ("warning", "Warning"), ("error", "Error"), ("critical", "Critical")]);
+    field::form_for(
+        frame,
+        Role::Administrator,
+        frame.path_only(),
         html! {
             (field::default_button("action", "save"))
             (field::summary(errors))

@@ -52,7 +52,10 @@ fn rows(frame: &Frame, page: &Page) -> Markup {
         let lasting = input.for_seconds.or(template.map(|template| template.for_seconds));
         let entries = [
             Button::link(&urls::at(urls::ALERT_RULE, &rule.id), "Edit").icon(Icon::Edit).quiet().needs(frame, Role::Administrator),
-            Button::link(&urls::at(urls::ALERT_RULE_DELETE, &rule.id), "Delete").icon(Icon::Delete).quiet().needs(frame, Role::Administrator),
+            Button::link(&urls::at(urls::ALERT_RULE_DELETE, &rule.id), "Delete")
+                .icon(Icon::Delete)
+                .quiet()
+                .needs(frame, Role::Administrator),
         ];
         let cells = vec![
             html! { a href=(urls::at(urls::ALERT_RULE, &rule.id)) { (input.name) } },

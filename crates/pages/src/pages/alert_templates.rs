@@ -56,7 +56,7 @@ fn rows(frame: &Frame, templates: &[AlertTemplate]) -> Markup {
         Column::text("Lasting"),
         Column::text("Severity"),
         Column::text("From"),
-        Column::actions(),
+        Column::text("Actions"),
     ];
     let mut table = Table::new("Alert templates", &columns);
     for template in templates {

@@ -54,7 +54,12 @@ fn quiet(frame: &Frame, has_rules: bool) -> Markup {
         return html! { p { (Badge::new(Tone::Ok, Icon::Ok, "Nothing fires")) } };
     }
     let make = Button::link(urls::ALERT_RULE_NEW, "Create rule").primary().icon(Icon::Plus).needs(frame, Role::Administrator);
-    empty::empty(Icon::Alerts, "No rule is enabled", "Nothing is watched, so nothing can fire. A rule is made from a template like “Backup failed”.", Some(make))
+    empty::empty(
+        Icon::Alerts,
+        "No rule is enabled",
+        "Nothing is watched, so nothing can fire. A rule is made from a template like “Backup failed”.",
+        Some(make),
+    )
 }
 
 /// The views of alerts.
@@ -77,7 +82,7 @@ fn table_of(caption: &str, frame: &Frame, alerts: &[Alert], over: bool) -> Marku
         Column::text("Rule"),
         Column::text(if over { "Lasted" } else { "Since" }),
         Column::text("Told to"),
-        Column::actions(),
+        Column::text("Actions"),
     ];
     let mut table = Table::new(caption, &columns);
     for alert in alerts {

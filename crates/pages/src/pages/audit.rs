@@ -73,14 +73,22 @@ fn rows(frame: &Frame, page: &Page, entries: &[AuditEntry]) -> Markup {
     ];
     let mut table = Table::new("Audit log", &columns);
     for entry in entries {
-        let result = if entry.ok { Badge::new(Tone::Neutral, Icon::Check, "Done") } else { Badge::new(Tone::Attention, Icon::Cancelled, "Refused or failed") };
+        let result = if entry.ok {
+            Badge::new(Tone::Neutral, Icon::Check, "Done")
+        } else {
+            Badge::new(Tone::Attention, Icon::Cancelled, "Refused or failed")
+        };
         table.row(vec![
             time::absolute(frame, entry.at),
             html! { (entry.actor) },
             html! { code { (entry.action) } },
             html! { (entry.object) },
             html! { (entry.detail) },
-            if entry.from.is_empty() { dash() } else { html! { code { (entry.from) } } },
+            if entry.from.is_empty() {
+                dash()
+            } else {
+                html! { code { (entry.from) } }
+            },
             html! { (result) },
         ]);
     }
@@ -109,7 +117,9 @@ mod tests {
 
     #[test]
     fn every_part_of_the_filter_narrows_the_log() {
-        let ids = |filter: AuditFilter| world::audit_entries().into_iter().filter(|entry| filter.matches(entry)).map(|entry| entry.id).collect::<Vec<_>>();
+        let ids = |filter: AuditFilter| {
+            world::audit_entries().into_iter().filter(|entry| filter.matches(entry)).map(|entry| entry.id).collect::<Vec<_>>()
+        };
         assert_eq!(ids(AuditFilter { actor: "ANNA".into(), ..Default::default() }), [41, 40]);
         assert_eq!(ids(AuditFilter { action: "backup".into(), ..Default::default() }), [39]);
         assert_eq!(ids(AuditFilter { object: "refused".into(), ..Default::default() }), [40]);

@@ -5,9 +5,9 @@ use oplogue_api::backups::{Backup, BackupMode, DeletePreview};
 use oplogue_api::users::Role;
 use serde::Deserialize;
 
+use crate::components::badge::Tone;
 use crate::components::confirm::{self, Confirm};
 use crate::components::field::Field;
-use crate::components::badge::Tone;
 use crate::components::{code, notice};
 use crate::pages::backup;
 use crate::typed::{check, checked};
@@ -91,12 +91,8 @@ pub fn view(frame: &Frame, page: &Page) -> Markup {
 
 pub fn samples() -> Vec<(&'static str, Page)> {
     use crate::samples::world;
-    let page = |backup: Backup, preview| Page {
-        backup,
-        form: BackupDeleteForm::new(),
-        preview,
-        storage_url: world::locations().remove(0).url,
-    };
+    let page =
+        |backup: Backup, preview| Page { backup, form: BackupDeleteForm::new(), preview, storage_url: world::locations().remove(0).url };
     let of = |id: &str| world::backups().into_iter().find(|row| row.id == id).unwrap_or_else(world::backup);
     let harmless = DeletePreview { refusal: None, may_accept_loss: false, lost: Vec::new(), objects_bytes: 48_318_382_080 };
     let refused = DeletePreview { refusal: of("needed").delete_refusal, may_accept_loss: false, lost: Vec::new(), objects_bytes: 0 };

@@ -75,7 +75,10 @@ pub fn view(frame: &Frame, page: &Page) -> Markup {
 }
 
 fn whole_form(frame: &Frame, page: &Page, cancel: &str) -> Markup {
-    field::form_for(frame, Role::Operator, &frame.path,
+    field::form_for(
+        frame,
+        Role::Operator,
+        &frame.path,
         html! {
             (field::default_button("action", Action::Submit.as_str()))
             (field::summary(&page.errors))
@@ -119,7 +122,8 @@ fn kind(page: &Page) -> Markup {
     }
     let kinds = [
         Choice::new("on_demand", "On demand").description("Create a backup of a database immediately."),
-        Choice::new("schedule", "Schedule").description("Create a task that takes regular backups, or keeps every moment restorable (PITR)."),
+        Choice::new("schedule", "Schedule")
+            .description("Create a task that takes regular backups, or keeps every moment restorable (PITR)."),
     ];
     html! { (Field::new("kind", "When").value(&page.form.kind).errors(&page.errors).cards(&kinds)) }
 }
@@ -172,7 +176,7 @@ fn facts_of_service(frame: &Frame, page: &Page) -> Markup {
                     "Backups need a cluster label: all backups of a cluster lie in one folder of that name, and the PITR rule is about clusters. "
                     "Add the service again on its machine with a label:"
                 }
-                (code::command(&format!("oplogue admin add mongodb --uri 'mongodb://USER:PASSWORD@{}' --cluster mycluster", service.member)))
+                (code::command(&add_again(frame, &service.member)))
                 p {
                     "Or " a href=(urls::at(urls::SERVICE_EDIT, &service.id)) { "give it a label here" } "."
                     @if let Some(refusal) = frame.refusal(Role::Administrator) { " That " (refusal) "." }
@@ -187,13 +191,21 @@ fn facts_of_service(frame: &Frame, page: &Page) -> Markup {
     }
 }
 
+/// What adds a member under a label, with an API token of an administrator.
+fn add_again(frame: &Frame, member: &str) -> String {
+    format!(
+        "oplogue admin add mongodb --uri 'mongodb://USER:PASSWORD@{member}' --cluster mycluster \\\n  --server {} --api-token TOKEN",
+        frame.base_url
+    )
+}
+
 fn no_services_notice(frame: &Frame) -> Markup {
     notice::notice(
         Tone::Attention,
         "There is no service yet",
         html! {
             p { "A service is a mongod with an agent beside it. On its machine, after making a one-time token:" }
-            (code::command("oplogue admin add mongodb --uri 'mongodb://USER:PASSWORD@127.0.0.1:27017' --cluster mycluster"))
+            (code::command(&add_again(frame, "127.0.0.1:27017")))
             (Button::link(urls::SERVICE_ENROL, "Enrol an agent").small().needs(frame, Role::Administrator))
         },
     )
@@ -213,9 +225,9 @@ fn no_locations_notice(frame: &Frame) -> Markup {
 fn data_model(page: &Page) -> Markup {
     let models = [
         Choice::new("logical", "Logical").description("Documents and indexes. Any namespace and any moment can be restored."),
-        Choice::new("physical", "Physical")
-            .description("The server's files.")
-            .unless(Some("Not available: point-in-time recovery is only supported for logical backups, and copying files needs Percona Server.")),
+        Choice::new("physical", "Physical").description("The server's files.").unless(Some(
+            "Not available: point-in-time recovery is only supported for logical backups, and copying files needs Percona Server.",
+        )),
     ];
     html! { (Field::new("data_model", "Data model").value(&page.form.data_model).errors(&page.errors).cards(&models)) }
 }
@@ -262,7 +274,8 @@ pub fn samples() -> Vec<(&'static str, Page)> {
         form
     };
     let conflict = Conflict {
-        message: "A PITR backup for the cluster 'shop' can be enabled only if there are no other scheduled backups for this cluster.".into(),
+        message: "A PITR backup for the cluster 'shop' can be enabled only if there are no other scheduled backups for this cluster."
+            .into(),
         hint: Some("Disable nightly and weekly, or create this job disabled.".into()),
         jobs: vec![
             InTheWay { schedule_id: "sched-nightly".into(), name: "nightly".into(), remark: "Full, at 03:00, every day".into() },

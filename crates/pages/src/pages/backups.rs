@@ -274,7 +274,14 @@ pub(crate) fn facts(frame: &Frame, backup: &Backup) -> Vec<(&'static str, Markup
     let mut facts = vec![
         ("Backup name", code::identifier(&backup.name, "the name")),
         ("Data model", html! { (model_word(backup.data_model)) }),
-        ("Folder", if backup.folder.is_empty() { html! { span.dim { "the location's top" } } } else { code::identifier(&backup.folder, "the folder") }),
+        (
+            "Folder",
+            if backup.folder.is_empty() {
+                html! { span.dim { "the location's top" } }
+            } else {
+                code::identifier(&backup.folder, "the folder")
+            },
+        ),
         ("Description", or_dash(&backup.description)),
         ("Created", time::absolute(frame, backup.created_at)),
     ];
@@ -325,7 +332,8 @@ pub(crate) fn ranges(backup: &Backup) -> Markup {
 
 pub fn samples() -> Vec<(&'static str, Page)> {
     use crate::samples::world;
-    let page = |rows: Vec<Backup>| Page { filter: BackupsFilter::default(), rows, next: None, locations: world::locations(), stale: Vec::new() };
+    let page =
+        |rows: Vec<Backup>| Page { filter: BackupsFilter::default(), rows, next: None, locations: world::locations(), stale: Vec::new() };
     let only = |status: BackupStatus| world::backups().into_iter().filter(|row| row.status == status).collect::<Vec<_>>();
     let stale = Stale { location: "s3-main".into(), folder: "shop".into(), as_of: Some(world::ago(1200)), why: "403 AccessDenied".into() };
     vec![
@@ -336,7 +344,13 @@ pub fn samples() -> Vec<(&'static str, Page)> {
         ("running", page(only(BackupStatus::InProgress))),
         ("failed", page(only(BackupStatus::Error))),
         ("stale", Page { stale: vec![stale], ..page(vec![world::backup()]) }),
-        ("filtered", Page { filter: BackupsFilter { status: "error".into(), sort: "-name".into(), ..Default::default() }, ..page(only(BackupStatus::Error)) }),
+        (
+            "filtered",
+            Page {
+                filter: BackupsFilter { status: "error".into(), sort: "-name".into(), ..Default::default() },
+                ..page(only(BackupStatus::Error))
+            },
+        ),
         ("nothing-matches", Page { filter: BackupsFilter { name: "x".into(), ..Default::default() }, ..page(Vec::new()) }),
         ("viewer", page(world::backups())),
     ]

@@ -45,12 +45,16 @@ pub(crate) fn result(name: &str, tested: &TestDelivery) -> Markup {
 }
 
 fn rows(frame: &Frame, points: &[ContactPoint]) -> Markup {
-    let columns = [Column::text("Name"), Column::text("Type"), Column::text("Where"), Column::text("Added"), Column::text("Test"), Column::actions()];
+    let columns =
+        [Column::text("Name"), Column::text("Type"), Column::text("Where"), Column::text("Added"), Column::text("Test"), Column::actions()];
     let mut table = Table::new("Contact points", &columns);
     for point in points {
         let entries = [
             Button::link(&urls::at(urls::CONTACT_POINT, &point.id), "Edit").icon(Icon::Edit).quiet().needs(frame, Role::Administrator),
-            Button::link(&urls::at(urls::CONTACT_POINT_DELETE, &point.id), "Delete").icon(Icon::Delete).quiet().needs(frame, Role::Administrator),
+            Button::link(&urls::at(urls::CONTACT_POINT_DELETE, &point.id), "Delete")
+                .icon(Icon::Delete)
+                .quiet()
+                .needs(frame, Role::Administrator),
         ];
         let test = Button::post(frame, &urls::at(urls::CONTACT_POINT_TEST, &point.id), "Send a test", &[]).small();
         table.row(vec![

@@ -86,7 +86,14 @@ fn boxes(page: &Page) -> Markup {
 }
 
 fn filters(page: &Page) -> Markup {
-    let kinds = choices(&[("", "Any"), ("backup", "Backup"), ("plan", "Plan"), ("restore", "Restore"), ("delete", "Delete"), ("retention", "Retention")]);
+    let kinds = choices(&[
+        ("", "Any"),
+        ("backup", "Backup"),
+        ("plan", "Plan"),
+        ("restore", "Restore"),
+        ("delete", "Delete"),
+        ("retention", "Retention"),
+    ]);
     let mut clusters = choices(&[("", "Any")]);
     clusters.extend(page.clusters.iter().map(|cluster| crate::components::field::Choice::new(cluster, cluster)));
     let inside = html! {
@@ -194,7 +201,8 @@ pub(crate) fn kind_tag(kind: JobKind) -> Markup {
 pub fn samples() -> Vec<(&'static str, Page)> {
     use crate::samples::world;
     let counts = Counts { queued: 1, running: 2, waiting_to_retry: 1, done: 1204, failed: 1, cancelled: 1 };
-    let page = |jobs: Vec<Job>| Page { filter: JobsFilter::default(), counts, jobs, next: None, clusters: vec!["shop".into(), "billing".into()] };
+    let page =
+        |jobs: Vec<Job>| Page { filter: JobsFilter::default(), counts, jobs, next: None, clusters: vec!["shop".into(), "billing".into()] };
     let of = |state: JobState| world::jobs().into_iter().filter(|job| job.state == state).collect::<Vec<_>>();
     vec![
         ("empty", Page { counts: Counts::default(), ..page(Vec::new()) }),

@@ -29,7 +29,8 @@ pub struct Page {
 
 pub fn view(frame: &Frame, page: &Page) -> Markup {
     let location = &page.location;
-    let test = Button::post(frame, &urls::at(urls::LOCATION_TEST, &location.id), "Test", &[]).icon(Icon::Run).needs(frame, Role::Administrator);
+    let test =
+        Button::post(frame, &urls::at(urls::LOCATION_TEST, &location.id), "Test", &[]).icon(Icon::Run).needs(frame, Role::Administrator);
     let lead = html! { (badge::tag(kind_word(location.kind))) " " (location.description) };
     let main = html! {
         (layout::crumbs(&[("Storage locations", urls::LOCATIONS)]))
@@ -53,10 +54,17 @@ pub fn view(frame: &Frame, page: &Page) -> Markup {
 fn folders(location: &Location, folders: &Result<Vec<LocationFolder>, String>) -> Markup {
     let folders = match folders {
         Ok(folders) => folders,
-        Err(problem) => return notice::failure("It cannot be read", problem, Some("Press Test to see which right is missing, and from where.")),
+        Err(problem) => {
+            return notice::failure("It cannot be read", problem, Some("Press Test to see which right is missing, and from where."));
+        }
     };
     if folders.is_empty() {
-        return empty::empty(Icon::Backups, "Nothing in it yet", "The first backup makes its folder. Folders of Percona Backup for MongoDB appear here too.", None);
+        return empty::empty(
+            Icon::Backups,
+            "Nothing in it yet",
+            "The first backup makes its folder. Folders of Percona Backup for MongoDB appear here too.",
+            None,
+        );
     }
     let columns =
         [Column::text("Folder"), Column::text("Cluster"), Column::text("Replica sets"), Column::number("Backups"), Column::text("Open")];
@@ -97,7 +105,8 @@ fn reached(frame: &Frame, page: &Page) -> Markup {
     let server = ("this server".to_owned(), page.location.server_reach.clone());
     let agents = page.agents.iter().map(|(name, reach)| (name.clone(), Some(reach.clone())));
     for (name, reach) in std::iter::once(server).chain(agents) {
-        let problems = reach.iter().flat_map(|reach| &reach.steps).filter_map(|step| Some((&step.name, step.problem.as_ref()?))).collect::<Vec<_>>();
+        let problems =
+            reach.iter().flat_map(|reach| &reach.steps).filter_map(|step| Some((&step.name, step.problem.as_ref()?))).collect::<Vec<_>>();
         table.row(vec![
             html! { (name) },
             locations::reach(frame, reach.as_ref()),

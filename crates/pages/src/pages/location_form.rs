@@ -131,7 +131,8 @@ fn further(page: &Page) -> Markup {
     let errors = &page.errors;
     let encryption = choices(&[("", "As the bucket says"), ("AES256", "AES256"), ("aws:kms", "aws:kms")]);
     let set = [&form.storage_class, &form.server_side_encryption, &form.kms_key_id, &form.ca_pem, &form.insecure_tls];
-    let fields = ["settings.storage_class", "settings.server_side_encryption", "settings.kms_key_id", "settings.ca_pem", "settings.insecure_tls"];
+    let fields =
+        ["settings.storage_class", "settings.server_side_encryption", "settings.kms_key_id", "settings.ca_pem", "settings.insecure_tls"];
     let open = set.iter().any(|text| !text.is_empty()) || errors.iter().any(|error| fields.contains(&error.field.as_str()));
     field::advanced(
         "Advanced settings",

@@ -163,7 +163,9 @@ pub(crate) fn test_result(test: &LocationTest) -> Markup {
             cells.push(match place.steps.iter().find(|step| step.name == name) {
                 None => dash(),
                 Some(ProbeStep { problem: None, .. }) => html! { (Badge::new(Tone::Neutral, Icon::Check, "Yes")) },
-                Some(ProbeStep { problem: Some(problem), .. }) => html! { (Badge::new(Tone::Danger, Icon::Cross, "No").because(Some(problem))) },
+                Some(ProbeStep { problem: Some(problem), .. }) => {
+                    html! { (Badge::new(Tone::Danger, Icon::Cross, "No").because(Some(problem))) }
+                }
             });
         }
         cells.push(match (&place.problem, problems(&place.steps)) {

@@ -184,10 +184,8 @@ fn running(page: &Page) -> Markup {
 }
 
 fn guide(frame: &Frame, page: &Page) -> Markup {
-    let enrol = format!(
-        "oplogue admin add mongodb --uri 'mongodb://localhost:27017' \\\n  --server {} --cluster mycluster --token TOKEN",
-        frame.base_url
-    );
+    let enrol =
+        format!("oplogue agent --uri 'mongodb://localhost:27017' \\\n  --server {} --cluster mycluster --token TOKEN", frame.base_url);
     let steps = [
         (
             page.locations > 0,

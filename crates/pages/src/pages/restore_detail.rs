@@ -64,6 +64,13 @@ fn outcome(restore: &Restore) -> Markup {
 
 const PROOFS: &[Column<'_>] = &[Column::text("Namespace"), Column::text("Result"), Column::number("Documents"), Column::number("Indexes")];
 
+fn as_promised(namespaces: usize) -> String {
+    match namespaces {
+        1 => "The one namespace has as many documents and indexes as the plan promised.".to_owned(),
+        many => format!("All {many} namespaces have as many documents and indexes as the plan promised."),
+    }
+}
+
 fn proof(restore: &Restore, report: &RestoreReport) -> Markup {
     let mut table = Table::new("What was found on the target afterwards", PROOFS);
     // What does not fit comes first.
@@ -87,7 +94,7 @@ fn proof(restore: &Restore, report: &RestoreReport) -> Markup {
         @if wrong > 0 {
             (notice::notice(Tone::Danger, &number::plural(wrong as u64, "namespace is not as planned", "namespaces are not as planned"), html! { p { "They come first in the list below." } }))
         } @else if restore.state == JobState::Done {
-            (notice::notice(Tone::Ok, "Restored, and counted again", html! { p { "All " (number::plural(report.proofs.len() as u64, "namespace", "namespaces")) " have as many documents and indexes as the plan promised." } }))
+            (notice::notice(Tone::Ok, "Restored, and counted again", html! { p { (as_promised(report.proofs.len())) } }))
         }
         (figures(&[
             ("Collections", number::count(report.collections as u64), html! { (number::plural(report.views as u64, "view", "views")) }),

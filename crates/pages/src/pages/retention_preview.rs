@@ -97,7 +97,8 @@ fn items(items: &[RetentionItem]) -> Markup {
     let columns = [Column::text("Item"), Column::text("Kind"), Column::text("What happens"), Column::text("Why"), Column::number("Size")];
     let mut table = Table::new("Everything retention looks at", &columns);
     for item in items.iter().take(ITEMS_MAX) {
-        let verdict = if item.keep { Badge::new(Tone::Neutral, Icon::Check, "Keep") } else { Badge::new(Tone::Attention, Icon::Delete, "Delete") };
+        let verdict =
+            if item.keep { Badge::new(Tone::Neutral, Icon::Check, "Keep") } else { Badge::new(Tone::Attention, Icon::Delete, "Delete") };
         table.row(vec![
             html! { code { (item.name) } @if let Some(replica_set) = &item.replica_set { " " span.dim { (replica_set) } } },
             tag(kind_word(item.kind)),
@@ -126,10 +127,8 @@ pub fn samples() -> Vec<(&'static str, Page)> {
     use crate::samples::world;
     let page = |preview| Page { schedule: world::schedules().remove(0), preview };
     let nothing = RetentionPreview { items: Vec::new(), lost: Vec::new(), deleted_bytes: 0, oldest_after: None };
-    let kept = RetentionPreview {
-        items: world::retention_preview().items.into_iter().filter(|item| item.keep).collect(),
-        ..nothing.clone()
-    };
+    let kept =
+        RetentionPreview { items: world::retention_preview().items.into_iter().filter(|item| item.keep).collect(), ..nothing.clone() };
     let item = world::retention_preview().items.remove(3);
     let many = RetentionPreview { items: vec![item; ITEMS_MAX + 1], ..world::retention_preview() };
     vec![

@@ -1,7 +1,7 @@
 //! The page between "Delete" of a schedule and the deed.
 
-use maud::html;
 use maud::Markup;
+use maud::html;
 use oplogue_api::backups::BackupMode;
 use oplogue_api::schedules::Schedule;
 use oplogue_api::users::Role;

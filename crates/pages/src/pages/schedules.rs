@@ -81,7 +81,8 @@ fn refusal(frame: &Frame, refused: &Refused) -> Markup {
         Why::Conflict(conflict) => {
             let path = urls::at(urls::SCHEDULE_ENABLED, &refused.schedule_id);
             let label = format!("Disable these jobs and enable {}", refused.name);
-            let button = Button::post(frame, &path, &label, &[("enabled", "true"), ("disable_others", "true")]).needs(frame, Role::Operator);
+            let button =
+                Button::post(frame, &path, &label, &[("enabled", "true"), ("disable_others", "true")]).needs(frame, Role::Operator);
             conflict::block(conflict, &button)
         }
         Why::Error(error) => notice::refused(&format!("{} was not changed", refused.name), error),
@@ -228,7 +229,8 @@ pub fn samples() -> Vec<(&'static str, Page)> {
     use oplogue_api::ErrorCode;
     let page = |schedules: Vec<Schedule>| Page { schedules, locations: world::locations(), refused: None };
     let conflict = Conflict {
-        message: "A PITR backup for the cluster 'shop' can be enabled only if there are no other scheduled backups for this cluster.".into(),
+        message: "A PITR backup for the cluster 'shop' can be enabled only if there are no other scheduled backups for this cluster."
+            .into(),
         hint: None,
         jobs: vec![InTheWay { schedule_id: "sched-nightly".into(), name: "nightly".into(), remark: "Full, at 03:00, every day".into() }],
     };

@@ -48,12 +48,5 @@ pub fn view(frame: &Frame, page: &Page) -> Markup {
 pub fn samples() -> Vec<(&'static str, Page)> {
     use crate::samples::world;
     let page = |at: usize| Page { service: world::services().remove(at) };
-    vec![
-        ("one", page(0)),
-        ("failed", page(1)),
-        ("slicing", page(2)),
-        ("no-cluster", page(4)),
-        ("long-names", page(5)),
-        ("viewer", page(0)),
-    ]
+    vec![("one", page(0)), ("failed", page(1)), ("slicing", page(2)), ("no-cluster", page(4)), ("long-names", page(5)), ("viewer", page(0))]
 }

@@ -52,7 +52,13 @@ pub fn samples() -> Vec<(&'static str, Page)> {
     use crate::samples::world;
     let page = |at: usize| {
         let service = world::services().remove(at);
-        Page { form: ServiceForm::from_service(&service), service, errors: Vec::new(), failure: None, clusters: vec!["shop".into(), "billing".into()] }
+        Page {
+            form: ServiceForm::from_service(&service),
+            service,
+            errors: Vec::new(),
+            failure: None,
+            clusters: vec!["shop".into(), "billing".into()],
+        }
     };
     let wrong = ServiceForm { name: String::new(), cluster: "shop 2".into() };
     let errors = vec![

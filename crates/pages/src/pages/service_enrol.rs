@@ -36,8 +36,12 @@ pub fn view(frame: &Frame, page: &Page) -> Markup {
 
 fn form(frame: &Frame, page: &Page) -> Markup {
     let clusters = page.clusters.iter().map(String::as_str).collect::<Vec<_>>();
-    let validities = [("900", "15 minutes"), ("3600", "1 hour"), ("86400", "1 day"), ("604800", "7 days")].map(|(value, label)| Choice::new(value, label));
-    field::form_for(frame, Role::Administrator, urls::SERVICE_ENROL,
+    let validities = [("900", "15 minutes"), ("3600", "1 hour"), ("86400", "1 day"), ("604800", "7 days")]
+        .map(|(value, label)| Choice::new(value, label));
+    field::form_for(
+        frame,
+        Role::Administrator,
+        urls::SERVICE_ENROL,
         html! {
             (field::summary(&page.errors))
             @if let Some(failure) = &page.failure { (notice::refused("No token was made", failure)) }
@@ -72,7 +76,7 @@ pub fn samples() -> Vec<(&'static str, Page)> {
     let made = Enrolment {
         token: "ope_5f1d7a0c9e2b4d6f8a1c3e5b7d9f0a2c".into(),
         expires_at: world::ahead(3600),
-        command: "oplogue admin add mongodb --uri 'mongodb://USER:PASSWORD@127.0.0.1:27017' --cluster shop \\\n  --server https://backups.example.com:8480 --token ope_5f1d7a0c9e2b4d6f8a1c3e5b7d9f0a2c".into(),
+        command: "oplogue agent --uri 'mongodb://USER:PASSWORD@127.0.0.1:27017' --cluster shop \\\n  --server https://backups.example.com:8480 --token enrol_5f1d7a0c9e2b4d6f8a1c3e5b7d9f0a2c".into(),
     };
     let errors = vec![FieldError::new("valid_seconds", "Must be 604800 at most.")];
     vec![

@@ -164,7 +164,10 @@ pub(crate) fn facts(frame: &Frame, service: &Service) -> Vec<(&'static str, Mark
         ("Member", code::identifier(&service.member, "the address")),
         ("Replica set", html! { (service.replica_set) }),
         ("Role", badge::member_role(service.role)),
-        ("MongoDB", html! { (service.mongodb_version) @if !service.fcv.is_empty() { " " span.dim { "feature compatibility " (service.fcv) } } }),
+        (
+            "MongoDB",
+            html! { (service.mongodb_version) @if !service.fcv.is_empty() { " " span.dim { "feature compatibility " (service.fcv) } } },
+        ),
         ("Agent's machine", or_dash(&service.agent.host)),
         ("Agent's version", or_dash(&service.agent.version)),
         ("Last heard of", service.agent.last_seen.map_or_else(dash, |at| time::absolute(frame, at))),

@@ -69,7 +69,12 @@ pub fn samples() -> Vec<(&'static str, Page)> {
         clusters: vec!["shop".into(), "billing".into()],
         services: world::services().into_iter().map(|service| service.name).collect(),
     };
-    let filled = SilenceForm { rule_id: "rule-1".into(), cluster: "billing".into(), comment: "Storage is being moved.".into(), ..SilenceForm::new() };
+    let filled = SilenceForm {
+        rule_id: "rule-1".into(),
+        cluster: "billing".into(),
+        comment: "Storage is being moved.".into(),
+        ..SilenceForm::new()
+    };
     let wrong = SilenceForm { until: "2026-11-24T00:00".into(), ..SilenceForm::new() };
     vec![
         ("empty", page(SilenceForm::new())),

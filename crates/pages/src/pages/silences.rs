@@ -37,7 +37,7 @@ fn rows(frame: &Frame, page: &Page) -> Markup {
         Column::text("Comment"),
         Column::text("Made by"),
         Column::text("Made"),
-        Column::actions(),
+        Column::text("Actions"),
     ];
     let mut table = Table::new("Silences", &columns);
     for silence in &page.silences {

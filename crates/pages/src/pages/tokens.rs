@@ -66,7 +66,7 @@ fn rows(frame: &Frame, tokens: &[ApiToken]) -> Markup {
         Column::text("Made by"),
         Column::text("Last used"),
         Column::text("Expires"),
-        Column::actions(),
+        Column::text("Actions"),
     ];
     let mut table = Table::new("API tokens", &columns);
     for token in tokens {
@@ -74,7 +74,7 @@ fn rows(frame: &Frame, tokens: &[ApiToken]) -> Markup {
         let cells = vec![
             html! { (token.name) },
             html! { (token.role.as_str()) },
-            html! { code { (token.prefix) "…" } },
+            html! { code.nowrap { (token.prefix) "…" } },
             html! { (token.created_by) span.sub { (time::ago(frame, token.created_at)) } },
             token.last_used_at.map_or_else(|| html! { span.dim { "never" } }, |at| time::ago(frame, at)),
             expiry(frame, token.expires_at),

@@ -34,14 +34,25 @@ pub fn view(frame: &Frame, page: &Page) -> Markup {
 }
 
 fn rows(frame: &Frame, users: &[User]) -> Markup {
-    let columns = [Column::text("Name"), Column::text("Role"), Column::text("May sign in"), Column::text("Last sign-in"), Column::text("Added"), Column::actions()];
+    let columns = [
+        Column::text("Name"),
+        Column::text("Role"),
+        Column::text("May sign in"),
+        Column::text("Last sign-in"),
+        Column::text("Added"),
+        Column::actions(),
+    ];
     let mut table = Table::new("Users", &columns);
     for user in users {
         let own = frame.who.as_ref().is_some_and(|who| who.name == user.name);
         let own_refusal = own.then_some("it is you");
         let entries = [
             Button::link(&urls::at(urls::USER, &user.id), "Edit").icon(Icon::Edit).quiet().needs(frame, Role::Administrator),
-            Button::link(&urls::at(urls::USER_DELETE, &user.id), "Delete").icon(Icon::Delete).quiet().needs(frame, Role::Administrator).unless(own_refusal),
+            Button::link(&urls::at(urls::USER_DELETE, &user.id), "Delete")
+                .icon(Icon::Delete)
+                .quiet()
+                .needs(frame, Role::Administrator)
+                .unless(own_refusal),
         ];
         let may = if user.disabled { Badge::new(Tone::Neutral, Icon::Lock, "No") } else { Badge::new(Tone::Neutral, Icon::Check, "Yes") };
         let cells = vec![

@@ -10,19 +10,16 @@ mod people;
 mod storage;
 
 use jiff::Timestamp;
-use oplogue_api::services::{
-    AgentInfo, AgentState, LocationReach, MemberRole, OplogFacts, ProbeStep, Service, SlicingFacts, SlicingState,
-};
+use oplogue_api::services::{AgentInfo, AgentState, LocationReach, MemberRole, OplogFacts, ProbeStep, Service, SlicingFacts, SlicingState};
 use oplogue_api::{MomentJson, RangeJson};
 use oplogue_domain::OplogTime;
 
-pub use super::fixtures::{ago, now};
 pub use self::alerts::{alert_rules, alert_templates, alerts, contact_points, silences};
 pub use self::backups::{backup, backups, delete_preview, pitr_row, schedules};
 pub use self::jobs::{job_log, jobs, running_job};
 pub use self::people::{audit_entries, tokens, users};
 pub use self::storage::{location_folders, location_tests, locations, retention_preview};
-
+pub use super::fixtures::{ago, now};
 
 /// So many seconds from now.
 pub fn ahead(seconds: i64) -> Timestamp {
@@ -47,10 +44,8 @@ pub fn long_name(begin: &str) -> String {
 
 /// What one place found out about one location.
 pub fn reach(location_id: &str, location_name: &str, problem: Option<(&str, &str)>) -> LocationReach {
-    let steps = ["write", "read", "list", "delete"].map(|name| ProbeStep {
-        name: name.to_owned(),
-        problem: problem.filter(|(step, _)| *step == name).map(|(_, why)| why.to_owned()),
-    });
+    let steps = ["write", "read", "list", "delete"]
+        .map(|name| ProbeStep { name: name.to_owned(), problem: problem.filter(|(step, _)| *step == name).map(|(_, why)| why.to_owned()) });
     LocationReach {
         location_id: location_id.to_owned(),
         location_name: location_name.to_owned(),

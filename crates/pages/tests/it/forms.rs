@@ -72,7 +72,9 @@ fn an_error_stands_beside_its_field_and_in_the_summary() {
             .elements
             .iter()
             .enumerate()
-            .find(|(at, element)| is_field(element) && element.get("type") != Some("radio") && html.label(*at).is_some_and(|text| text.starts_with(label)))
+            .find(|(at, element)| {
+                is_field(element) && element.get("type") != Some("radio") && html.label(*at).is_some_and(|text| text.starts_with(label))
+            })
             .unwrap_or_else(|| panic!("{page}.{name} has no field {label}"))
             .1;
         assert_eq!(field.get("aria-invalid"), Some("true"), "{page}.{name}: {label}");
@@ -87,7 +89,8 @@ fn an_error_stands_beside_its_field_and_in_the_summary() {
 #[test]
 fn nothing_typed_is_lost_when_something_is_wrong() {
     let html = Html::read(&samples::find("backup_form", "wrong").expect("a sample").html());
-    let value = |name: &str| html.elements.iter().find(|element| element.get("name") == Some(name)).and_then(|element| element.get("value"));
+    let value =
+        |name: &str| html.elements.iter().find(|element| element.get("name") == Some(name)).and_then(|element| element.get("value"));
     assert_eq!(value("name"), Some("Copy of nightly!"));
     assert_eq!(value("cron"), Some("61 * * * *"));
     assert_eq!(value("retries"), Some("eleven"));

@@ -37,7 +37,9 @@ fn an_empty_list_says_what_it_is_and_what_to_do() {
 
 #[test]
 fn the_columns_of_backups_and_schedules_are_those_that_people_know() {
-    let columns = |name: &str| page(name, "many").all("th").filter(|th| th.get("scope") == Some("col")).map(|th| th.text.trim().to_owned()).collect::<Vec<_>>();
+    let columns = |name: &str| {
+        page(name, "many").all("th").filter(|th| th.get("scope") == Some("col")).map(|th| th.text.trim().to_owned()).collect::<Vec<_>>()
+    };
     let backups = columns("backups");
     for column in ["Status", "Backup name", "Service name", "DB technology", "Created", "Type", "Location", "Actions"] {
         assert!(backups.iter().any(|name| name == column), "{column} of {backups:?}");
@@ -76,7 +78,10 @@ fn the_continuous_oplog_shows_its_ranges_and_how_fresh_it_is() {
 #[test]
 fn a_backup_that_is_needed_is_not_deleted_and_says_why() {
     says("backup_delete", "refused", &["Not possible now", "The restorable range since 2026-11-13 03:03:05 UTC starts from it"]);
-    assert_eq!(page("backup_delete", "refused").control("Delete").and_then(|button| button.get("aria-disabled").map(str::to_owned)).as_deref(), Some("true"));
+    assert_eq!(
+        page("backup_delete", "refused").control("Delete").and_then(|button| button.get("aria-disabled").map(str::to_owned)).as_deref(),
+        Some("true")
+    );
     says("backup_delete", "loses-moments", &["These moments could not be restored any more:", "Delete from storage"]);
     says("backup_delete", "local", &["Delete from storage"]);
 }
@@ -118,7 +123,9 @@ fn the_next_five_runs_are_shown_before_a_schedule_is_kept() {
 #[test]
 fn what_may_not_change_is_locked_and_still_sent() {
     let form = page("backup_form", "edit");
-    let sent = |name: &str| form.elements.iter().any(|input| input.get("name") == Some(name) && input.get("disabled").is_none() && input.get("value").is_some());
+    let sent = |name: &str| {
+        form.elements.iter().any(|input| input.get("name") == Some(name) && input.get("disabled").is_none() && input.get("value").is_some())
+    };
     for name in ["service_id", "location_id", "folder"] {
         assert!(sent(name), "{name}");
     }
@@ -181,7 +188,12 @@ fn retention_shows_every_item_with_its_reasons_and_what_is_lost() {
     says(
         "retention_preview",
         "deletes",
-        &["3 items of 6 would be deleted now", "one of the newest 7", "older than the newest 7", "These moments could not be restored any more"],
+        &[
+            "3 items of 6 would be deleted now",
+            "one of the newest 7",
+            "older than the newest 7",
+            "These moments could not be restored any more",
+        ],
     );
     says("retention_preview", "many", &["The first 500 of 501."]);
 }
@@ -190,7 +202,7 @@ fn retention_shows_every_item_with_its_reasons_and_what_is_lost() {
 fn a_new_token_is_shown_once_and_a_new_agent_gets_its_command() {
     says("tokens", "made", &["Copy it now: it is not shown again.", "opl_1x7f5d2c9b4a8e6f0d3c7b1a5e9f2d6c8b"]);
     assert!(!page("tokens", "many").text().contains("opl_1x7f5d2c9b4a8e6f0d3c7b1a5e9f2d6c8b"));
-    says("service_enrol", "made", &["oplogue admin add mongodb", "--token ope_"]);
+    says("service_enrol", "made", &["--cluster shop", "--token", "It is not shown again"]);
 }
 
 #[test]

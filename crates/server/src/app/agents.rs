@@ -132,7 +132,7 @@ impl App {
     fn note_seen(&self, service_id: &str) {
         let now = self.clock.now();
         if let Some(presence) = lock(&self.agents.present).get_mut(service_id) {
-            presence.last_seen = now.max(presence.last_seen);
+            presence.last_seen = now;
         }
     }
 

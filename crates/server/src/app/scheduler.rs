@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::jobs::JobRow;
-use super::schedules::{ScheduleRow, running_restore};
+use super::schedules::{AFTER_A_RESTORE, ScheduleRow, running_restore};
 use super::{App, AppError};
 
 const TICK: Duration = Duration::from_secs(1);
@@ -25,6 +25,9 @@ const TICK_MIN: Duration = Duration::from_millis(20);
 const JOBS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 365);
 /// Of successful jobs the lines are of interest for a while only.
 const LINES_KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// Of the snapshot after a restore, when its schedule says less.
+const BASE_ATTEMPTS: u32 = 11;
+const BASE_RETRY_SECONDS: u32 = 60;
 const CLEANED_EVERY: Duration = Duration::from_secs(3600);
 
 /// Ticks until `stop`. May be dropped at any await.
@@ -112,7 +115,11 @@ impl App {
                     return Ok(());
                 }
             };
-            let job = self.job_of(tx, &row, scheduled_for, &requested_by)?;
+            let mut job = self.job_of(tx, &row, scheduled_for, &requested_by)?;
+            if row.run_now.as_deref() == Some(AFTER_A_RESTORE) && job.attempts_max < BASE_ATTEMPTS {
+                // Until it is there nothing is protected: nobody is asked whether it may be tried again.
+                (job.attempts_max, job.retry_interval_seconds) = (BASE_ATTEMPTS, BASE_RETRY_SECONDS);
+            }
             if let Some(job_id) = self.insert_job(tx, &job)? {
                 info!(schedule = row.name, job = job_id, missed = due.missed, "scheduled backup wanted");
                 if due.missed > 0 {
@@ -130,7 +137,8 @@ impl App {
     }
 
     fn queue_due_retries(&self, now: Timestamp) -> Result<(), AppError> {
-        let is_due = |job: &JobRow| job.retry_at.is_none_or(|at| at <= now);
+        // No try is further away than the interval, unless the clock was wrong when that was reckoned.
+        let is_due = |job: &JobRow| job.retry_at.is_none_or(|at| at <= now || at.duration_since(now) > job.retries().interval);
         let waiting = self.db.read(|tx| JobRow::in_state(tx, &[JobState::WaitingToRetry]))?;
         if !waiting.iter().any(is_due) {
             return Ok(());

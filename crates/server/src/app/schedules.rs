@@ -73,7 +73,7 @@ impl App {
         Ok(Schedule {
             frequency: times.as_ref().map_or_else(|_| row.input.cron.clone(), |times| times.words()),
             next_runs: match times {
-                Ok(times) if row.enabled => times.next(now.max(row.considered_until.min(now)), NEXT_RUNS),
+                Ok(times) if row.enabled => times.next(now.max(row.considered_until), NEXT_RUNS),
                 _ => Vec::new(),
             },
             location_name: location_name(tx, &row.location_id)?.unwrap_or_else(|| row.location_id.clone()),

@@ -33,7 +33,9 @@ impl App {
         };
         timeline.location_name = location_name;
         timeline.cluster = cluster;
-        timeline.promised_from = promised_from.map(Into::into);
+        // Nothing is kept that was never there.
+        let oldest = timeline.restorable.first().map(|range| range.from.time());
+        timeline.promised_from = promised_from.map(|from| oldest.map_or(from, |oldest| from.max(oldest)).into());
         Ok(timeline)
     }
 

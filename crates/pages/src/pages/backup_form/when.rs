@@ -69,7 +69,9 @@ impl WhenForm {
         let [minute, hour, day, month, weekday] = fields[..] else { return blank };
         let (Some(minute), "*") = (below(minute, 60), month) else { return blank };
         let pattern = match (hour, day, weekday) {
-            ("*", "*", "*") => Self { pattern: "hours".to_owned(), every_hours: "1".to_owned(), minute: minute.to_string(), ..blank.clone() },
+            ("*", "*", "*") => {
+                Self { pattern: "hours".to_owned(), every_hours: "1".to_owned(), minute: minute.to_string(), ..blank.clone() }
+            }
             (hours, "*", "*") if hours.starts_with("*/") => {
                 Self { pattern: "hours".to_owned(), every_hours: hours[2..].to_owned(), minute: minute.to_string(), ..blank.clone() }
             }
@@ -125,7 +127,8 @@ impl WhenForm {
                 let time = self.time(&mut reading);
                 let day = self.day_of_month.trim();
                 if day != "L" && !day.parse::<u32>().is_ok_and(|day| (1..=31).contains(&day)) {
-                    reading.wrong("day_of_month", "Must be 1 to 31. Months without that day are left out; L is the last day of every month.");
+                    reading
+                        .wrong("day_of_month", "Must be 1 to 31. Months without that day are left out; L is the last day of every month.");
                 }
                 format!("{time} {day} * *")
             }
@@ -225,7 +228,10 @@ mod tests {
     #[test]
     fn what_makes_no_sense_stands_beside_its_field() {
         let wrong = |form: WhenForm| form.to_cron().expect_err("wrong").into_iter().map(|error| error.field).collect::<Vec<_>>();
-        assert_eq!(wrong(WhenForm { pattern: "hours".into(), every_hours: "5".into(), minute: "75".into(), ..WhenForm::new() }), ["every_hours", "minute"]);
+        assert_eq!(
+            wrong(WhenForm { pattern: "hours".into(), every_hours: "5".into(), minute: "75".into(), ..WhenForm::new() }),
+            ["every_hours", "minute"]
+        );
         assert_eq!(wrong(WhenForm { pattern: "day".into(), at: "24:00".into(), ..WhenForm::new() }), ["at"]);
         assert_eq!(wrong(WhenForm { pattern: "week".into(), days_sun: String::new(), ..WhenForm::new() }), ["weekdays"]);
         assert_eq!(wrong(WhenForm { pattern: "month".into(), day_of_month: "32".into(), ..WhenForm::new() }), ["day_of_month"]);

@@ -104,7 +104,8 @@ mod tests {
         assert_eq!(names(&BackupsFilter::default()).first().map(String::as_str), Some("pending"));
         let oldest = names(&BackupsFilter { sort: "created".into(), ..Default::default() });
         assert_eq!(oldest.first().map(String::as_str), Some("found"));
-        let largest = names(&BackupsFilter { sort: "-size".into(), mode: "snapshot".into(), status: "in_progress".into(), ..Default::default() });
+        let largest =
+            names(&BackupsFilter { sort: "-size".into(), mode: "snapshot".into(), status: "in_progress".into(), ..Default::default() });
         assert_eq!(largest, ["running"]);
     }
 }

@@ -30,10 +30,6 @@ impl JobsFilter {
 
     /// The same as a URL has it.
     pub fn query(&self) -> Query {
-        Query::new()
-            .with("state", &self.state)
-            .with("kind", &self.kind)
-            .with("cluster", &self.cluster)
-            .with("after", &self.after)
+        Query::new().with("state", &self.state).with("kind", &self.kind).with("cluster", &self.cluster).with("after", &self.after)
     }
 }

@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_kind_that_does_not_exist_stands_beside_its_field() {
-        let errors = LocationForm { kind: "tape".into(), path_style: "sideways".into(), ..LocationForm::new() }.to_input().expect_err("wrong");
+        let errors =
+            LocationForm { kind: "tape".into(), path_style: "sideways".into(), ..LocationForm::new() }.to_input().expect_err("wrong");
         assert_eq!(errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), ["kind", "settings.path_style"]);
     }
 }

@@ -1,8 +1,8 @@
 //! Alerts and everything they are made from.
 
 use oplogue_api::alerts::{
-    Alert, AlertRule, AlertRuleInput, AlertState, AlertTemplate, Condition, ContactKind, ContactPoint, ContactSettings, Delivery, Severity, Silence,
-    SilenceInput,
+    Alert, AlertRule, AlertRuleInput, AlertState, AlertTemplate, Condition, ContactKind, ContactPoint, ContactSettings, Delivery, Severity,
+    Silence, SilenceInput,
 };
 
 use super::{ago, ahead, long_name};
@@ -26,7 +26,12 @@ pub fn alerts() -> Vec<Alert> {
         silenced: false,
         deliveries: vec![
             Delivery { contact_point: "On call".to_owned(), what: "firing".to_owned(), at: ago(6595), error: None },
-            Delivery { contact_point: "Mail".to_owned(), what: "firing".to_owned(), at: ago(6590), error: Some("connect to mail.example.org:587: timed out".to_owned()) },
+            Delivery {
+                contact_point: "Mail".to_owned(),
+                what: "firing".to_owned(),
+                at: ago(6590),
+                error: Some("connect to mail.example.org:587: timed out".to_owned()),
+            },
         ],
     };
     let pending = Alert {
@@ -44,8 +49,25 @@ pub fn alerts() -> Vec<Alert> {
         deliveries: Vec::new(),
         ..firing.clone()
     };
-    let silenced = Alert { id: "alert-8".to_owned(), rule_name: "An agent is down".to_owned(), condition: Condition::AgentDown, severity: Severity::Error, summary: format!("The agent of {} was not heard of for 1 h 30 m", long_name("service-")), subject: long_name("service-"), silenced: true, deliveries: Vec::new(), ..firing.clone() };
-    let resolved = Alert { id: "alert-7".to_owned(), state: AlertState::Resolved, severity: Severity::Info, since: ago(90_000), resolved_at: Some(ago(86_000)), ..firing.clone() };
+    let silenced = Alert {
+        id: "alert-8".to_owned(),
+        rule_name: "An agent is down".to_owned(),
+        condition: Condition::AgentDown,
+        severity: Severity::Error,
+        summary: format!("The agent of {} was not heard of for 1 h 30 m", long_name("service-")),
+        subject: long_name("service-"),
+        silenced: true,
+        deliveries: Vec::new(),
+        ..firing.clone()
+    };
+    let resolved = Alert {
+        id: "alert-7".to_owned(),
+        state: AlertState::Resolved,
+        severity: Severity::Info,
+        since: ago(90_000),
+        resolved_at: Some(ago(86_000)),
+        ..firing.clone()
+    };
     vec![firing, pending, silenced, resolved]
 }
 

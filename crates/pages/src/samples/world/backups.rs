@@ -105,7 +105,9 @@ pub fn backups() -> Vec<Backup> {
         schedule_name: Some("hourly".to_owned()),
         restores_to: None,
         bytes: 0,
-        problem: Some("write backup hourly_2026-11-25T09:00:00Z to s3-main: put object billing/hourly…/rs0/archive: 403 AccessDenied".to_owned()),
+        problem: Some(
+            "write backup hourly_2026-11-25T09:00:00Z to s3-main: put object billing/hourly…/rs0/archive: 403 AccessDenied".to_owned(),
+        ),
         job_id: Some("job-102".to_owned()),
         restore_refusal: Some("The run failed; there is nothing to restore.".to_owned()),
         ..nightly.clone()
@@ -114,7 +116,9 @@ pub fn backups() -> Vec<Backup> {
         id: "needed".to_owned(),
         name: "nightly_2026-11-13T03:00:00Z".to_owned(),
         created_at: ago(12 * DAY + 8 * HOUR),
-        delete_refusal: Some("The restorable range since 2026-11-13 03:03:05 UTC starts from it, and retention promises that range.".to_owned()),
+        delete_refusal: Some(
+            "The restorable range since 2026-11-13 03:03:05 UTC starts from it, and retention promises that range.".to_owned(),
+        ),
         ..nightly.clone()
     };
     let found = Backup {
@@ -146,9 +150,31 @@ pub fn backups() -> Vec<Backup> {
         restore_refusal: Some("It is a physical backup, which only PBM can restore.".to_owned()),
         ..found.clone()
     };
-    let cancelled = Backup { id: "cancelled".to_owned(), status: BackupStatus::Cancelled, name: "try_2026-11-24T12:00:00Z".to_owned(), bytes: 0, restores_to: None, restore_refusal: Some("It was cancelled; there is nothing to restore.".to_owned()), ..nightly.clone() };
-    let deleting = Backup { id: "deleting".to_owned(), status: BackupStatus::Deleting, name: "old_2026-08-01T03:00:00Z".to_owned(), delete_refusal: Some("It is being deleted.".to_owned()), restore_refusal: Some("It is being deleted.".to_owned()), ..nightly.clone() };
-    let stuck = Backup { id: "stuck".to_owned(), status: BackupStatus::FailedToDelete, name: "old_2026-08-02T03:00:00Z".to_owned(), problem: Some("delete 3 of 41 objects below shop/old_2026-08-02T03:00:00Z: 503 SlowDown".to_owned()), restore_refusal: Some("Parts of it are deleted.".to_owned()), ..nightly.clone() };
+    let cancelled = Backup {
+        id: "cancelled".to_owned(),
+        status: BackupStatus::Cancelled,
+        name: "try_2026-11-24T12:00:00Z".to_owned(),
+        bytes: 0,
+        restores_to: None,
+        restore_refusal: Some("It was cancelled; there is nothing to restore.".to_owned()),
+        ..nightly.clone()
+    };
+    let deleting = Backup {
+        id: "deleting".to_owned(),
+        status: BackupStatus::Deleting,
+        name: "old_2026-08-01T03:00:00Z".to_owned(),
+        delete_refusal: Some("It is being deleted.".to_owned()),
+        restore_refusal: Some("It is being deleted.".to_owned()),
+        ..nightly.clone()
+    };
+    let stuck = Backup {
+        id: "stuck".to_owned(),
+        status: BackupStatus::FailedToDelete,
+        name: "old_2026-08-02T03:00:00Z".to_owned(),
+        problem: Some("delete 3 of 41 objects below shop/old_2026-08-02T03:00:00Z: 503 SlowDown".to_owned()),
+        restore_refusal: Some("Parts of it are deleted.".to_owned()),
+        ..nightly.clone()
+    };
     let long = Backup {
         id: "long".to_owned(),
         name: format!("{}_2026-11-25T03:00:00Z", long_name("backup-")),
@@ -164,7 +190,12 @@ pub fn backups() -> Vec<Backup> {
 
 /// Deleting one would make a stretch of time unreachable.
 pub fn delete_preview() -> DeletePreview {
-    DeletePreview { refusal: None, may_accept_loss: false, lost: vec![range_ago(9 * DAY, 8 * DAY + 40), range_ago(8 * DAY, 8 * DAY - 31)], objects_bytes: 48_318_382_080 }
+    DeletePreview {
+        refusal: None,
+        may_accept_loss: false,
+        lost: vec![range_ago(9 * DAY, 8 * DAY + 40), range_ago(8 * DAY, 8 * DAY - 31)],
+        objects_bytes: 48_318_382_080,
+    }
 }
 
 fn schedule() -> Schedule {
@@ -274,7 +305,9 @@ pub fn schedules() -> Vec<Schedule> {
         service_name: long_name("service-"),
         cluster: long_name("cluster-"),
         location_name: long_name("location-"),
-        frequency: "Every 10 minutes from 01:00 to 05:59 and from 22:00 to 22:59, on day 1 and 15 and on Monday to Friday, in January to June".to_owned(),
+        frequency:
+            "Every 10 minutes from 01:00 to 05:59 and from 22:00 to 22:59, on day 1 and 15 and on Monday to Friday, in January to June"
+                .to_owned(),
         ..nightly.clone()
     };
     vec![nightly, pitr, paused, failed, disabled, long]

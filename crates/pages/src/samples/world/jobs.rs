@@ -117,7 +117,11 @@ pub fn jobs() -> Vec<Job> {
         started_at: Some(ago(480 * MINUTE)),
         finished_at: Some(ago(477 * MINUTE)),
         backup_name: Some("nightly_2026-11-25T03:00:00Z".to_owned()),
-        steps: running.steps.iter().map(|step| JobStep { state: StepState::Done, total: Some(step.done), per_second: None, seconds_left: None, ..step.clone() }).collect(),
+        steps: running
+            .steps
+            .iter()
+            .map(|step| JobStep { state: StepState::Done, total: Some(step.done), per_second: None, seconds_left: None, ..step.clone() })
+            .collect(),
         result: Some(serde_json::json!({"documents": 18_200_114, "collections": 212, "bytes": 48_318_382_080_u64})),
         ..running.clone()
     };
@@ -132,7 +136,14 @@ pub fn jobs() -> Vec<Job> {
         ..done.clone()
     };
     let cancelling = Job { id: "job-099".to_owned(), state: JobState::Cancelling, ..running.clone() };
-    let cancelled = Job { id: "job-098".to_owned(), state: JobState::Cancelled, kind: JobKind::Restore, title: "Restore shop to 2026-11-24 12:00:00 UTC".to_owned(), error: None, ..failed.clone() };
+    let cancelled = Job {
+        id: "job-098".to_owned(),
+        state: JobState::Cancelled,
+        kind: JobKind::Restore,
+        title: "Restore shop to 2026-11-24 12:00:00 UTC".to_owned(),
+        error: None,
+        ..failed.clone()
+    };
     let long = Job {
         id: "job-097".to_owned(),
         title: format!("Back up {} to {}", long_name("cluster-"), long_name("location-")),
@@ -145,7 +156,14 @@ pub fn jobs() -> Vec<Job> {
 
 /// A few lines of two attempts.
 pub fn job_log() -> Vec<LogLine> {
-    let line = |seq, seconds, level, source: &str, text: &str, attempt| LogLine { seq, at: ago(seconds), level, source: source.to_owned(), text: text.to_owned(), attempt };
+    let line = |seq, seconds, level, source: &str, text: &str, attempt| LogLine {
+        seq,
+        at: ago(seconds),
+        level,
+        source: source.to_owned(),
+        text: text.to_owned(),
+        attempt,
+    };
     vec![
         line(1, 108, LogLevel::Info, "server", "given to shop-1", 1),
         line(2, 107, LogLevel::Info, "shop-1", "backup before-upgrade_2026-11-25T10:58:10Z begins at 1795604292,14", 1),

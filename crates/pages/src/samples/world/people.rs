@@ -61,6 +61,15 @@ pub fn audit_entries() -> Vec<AuditEntry> {
         entry(41, 60, "anna", "restore.start", "shop", "restore to 2026-11-25 10:41:07 UTC, everything", "192.0.2.14", true),
         entry(40, 300, "anna", "location.delete", "nas", "refused: it holds 2 backups", "192.0.2.14", false),
         entry(39, 3600, "schedule nightly", "backup.start", "shop", "nightly_2026-11-25T03:00:00Z", "", true),
-        entry(38, 9000, &long_name("token "), "schedule.update", &long_name("schedule-"), "retention: 7 → 14 backups", "2001:db8::17", true),
+        entry(
+            38,
+            9000,
+            &long_name("token "),
+            "schedule.update",
+            &long_name("schedule-"),
+            "retention: 7 → 14 backups",
+            "2001:db8::17",
+            true,
+        ),
     ]
 }

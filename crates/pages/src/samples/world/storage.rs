@@ -81,7 +81,12 @@ pub fn location_tests() -> (LocationTest, LocationTest) {
         places: vec![
             place("server", None),
             place("shop-1", Some(("delete", "AccessDenied: the key may not DeleteObject in bucket backups"))),
-            TestedFrom { from: "billing-1".to_owned(), ok: false, steps: Vec::new(), problem: Some("its agent was not heard of for 1 h 30 m".to_owned()) },
+            TestedFrom {
+                from: "billing-1".to_owned(),
+                ok: false,
+                steps: Vec::new(),
+                problem: Some("its agent was not heard of for 1 h 30 m".to_owned()),
+            },
         ],
     };
     (good, bad)
@@ -91,7 +96,12 @@ pub fn location_tests() -> (LocationTest, LocationTest) {
 pub fn location_folders() -> Vec<LocationFolder> {
     vec![
         LocationFolder { folder: "shop".to_owned(), backups: 31, replica_sets: vec!["rs0".to_owned()], cluster: Some("shop".to_owned()) },
-        LocationFolder { folder: "pbm/legacy".to_owned(), backups: 12, replica_sets: vec!["rsA".to_owned(), "rsB".to_owned(), "cfg".to_owned()], cluster: None },
+        LocationFolder {
+            folder: "pbm/legacy".to_owned(),
+            backups: 12,
+            replica_sets: vec!["rsA".to_owned(), "rsB".to_owned(), "cfg".to_owned()],
+            cluster: None,
+        },
         LocationFolder { folder: String::new(), backups: 1, replica_sets: vec!["rs0".to_owned()], cluster: None },
     ]
 }

@@ -15,7 +15,7 @@ impl App {
     pub fn compatible_services(&self, id: &str) -> Result<Vec<CompatibleService>, AppError> {
         let wanted = BackupId::parse(id)?;
         let everything = self.everything()?;
-        let source = everything.sources().find(|source| source.id() == wanted).ok_or_else(|| AppError::not_found("backup", id))?;
+        let source = everything.sources().find(|source| source.key() == wanted.key()).ok_or_else(|| AppError::not_found("backup", id))?;
         let base = match &source {
             Source::OnStorage { backup, .. } => Some(*backup),
             Source::Oplog { view: Some(view), .. } => {

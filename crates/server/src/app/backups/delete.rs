@@ -19,7 +19,7 @@ impl App {
     pub fn preview_delete(&self, id: &str) -> Result<DeletePreview, AppError> {
         let wanted = BackupId::parse(id)?;
         let everything = self.everything()?;
-        let source = everything.sources().find(|source| source.id() == wanted).ok_or_else(|| AppError::not_found("backup", id))?;
+        let source = everything.sources().find(|source| source.key() == wanted.key()).ok_or_else(|| AppError::not_found("backup", id))?;
         let shown = self.backup_shown(&everything, &source)?;
         let mut preview =
             DeletePreview { refusal: shown.delete_refusal, may_accept_loss: false, lost: Vec::new(), objects_bytes: shown.bytes };

@@ -26,7 +26,24 @@ pub enum Which {
     Job(String),
 }
 
+/// What [`Which`] is, without its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Named,
+    Job,
+    Oplog,
+}
+
 impl BackupId {
+    pub(super) fn key(&self) -> (&str, &str, Kind, &str) {
+        let (kind, name) = match &self.which {
+            Which::Named(name) => (Kind::Named, name.as_str()),
+            Which::Job(id) => (Kind::Job, id.as_str()),
+            Which::Oplog => (Kind::Oplog, ""),
+        };
+        (&self.location_id, &self.folder, kind, name)
+    }
+
     pub fn new(location_id: &str, folder: &str, which: Which) -> Self {
         Self { location_id: location_id.to_owned(), folder: folder.to_owned(), which }
     }

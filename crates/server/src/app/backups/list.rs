@@ -9,6 +9,7 @@ use oplogue_api::backups::{Backup, BackupStatus};
 use oplogue_api::jobs::JobState;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::id::Kind;
 use super::{BackupFilter, BackupId, Which};
 use crate::app::catalogs::FolderView;
 use crate::app::jobs::PAGE_MAX;
@@ -57,32 +58,30 @@ impl App {
     pub fn backups(&self, filter: &BackupFilter, after: Option<&str>, limit: u32) -> Result<Page<Backup>, AppError> {
         let limit = limit.clamp(1, PAGE_MAX) as usize;
         let everything = self.everything()?;
-        let mut rows: Vec<(Timestamp, BackupId, Source<'_>)> = everything
-            .sources()
-            .filter(|source| everything.fits(source, filter))
-            .map(|source| (source.at(), source.id(), source))
-            .collect();
-        rows.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.to_string().cmp(&other.1.to_string())));
+        let mut rows: Vec<(Timestamp, Source<'_>)> =
+            everything.sources().filter(|source| everything.fits(source, filter)).map(|source| (source.at(), source)).collect();
+        // Newest first; what began in the same second has an order too, or pages would not join.
+        rows.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.key().cmp(&other.1.key())));
         let begin = match after {
             None => 0,
             Some(text) => {
                 let (at, id) = cursor(text)?;
-                rows.partition_point(|row| row.0 > at || (row.0 == at && row.1.to_string() <= id))
+                rows.partition_point(|row| row.0 > at || (row.0 == at && row.1.key() <= id.key()))
             }
         };
         let page = rows.get(begin..rows.len().min(begin + limit)).unwrap_or_default();
         let next = match page.last() {
-            Some(last) if begin + page.len() < rows.len() => Some(format!("{}~{}", last.0, last.1)),
+            Some((at, source)) if begin + page.len() < rows.len() => Some(format!("{at}~{}", source.id())),
             _ => None,
         };
-        let items = page.iter().map(|(_, _, source)| self.backup_shown(&everything, source)).collect::<Result<_, _>>()?;
+        let items = page.iter().map(|(_, source)| self.backup_shown(&everything, source)).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
     }
 
     pub fn backup(&self, id: &str) -> Result<Backup, AppError> {
         let wanted = BackupId::parse(id)?;
         let everything = self.everything()?;
-        let source = everything.sources().find(|source| source.id() == wanted).ok_or_else(|| AppError::not_found("backup", id))?;
+        let source = everything.sources().find(|source| source.key() == wanted.key()).ok_or_else(|| AppError::not_found("backup", id))?;
         let mut backup = self.backup_shown(&everything, &source)?;
         if backup.delete_refusal.is_none() {
             let preview = self.preview_delete(id)?;
@@ -178,12 +177,11 @@ impl Everything {
     }
 
     fn is_hidden(&self, source: &Source<'_>) -> bool {
-        let id = source.id();
-        let name = match id.which {
-            Which::Named(name) | Which::Job(name) => name,
-            Which::Oplog => return false,
-        };
-        !self.hidden.is_empty() && self.hidden.contains(&(id.location_id, id.folder, name))
+        if self.hidden.is_empty() {
+            return false;
+        }
+        let (location_id, folder, kind, name) = source.key();
+        kind != Kind::Oplog && self.hidden.contains(&(location_id.to_owned(), folder.to_owned(), name.to_owned()))
     }
 
     pub(super) fn cluster<'a>(&'a self, source: &Source<'a>) -> Option<&'a str> {
@@ -254,17 +252,28 @@ impl Source<'_> {
     }
 
     pub(super) fn id(&self) -> BackupId {
-        let (location_id, folder) = self.place();
-        let which = match self {
-            Self::OnStorage { backup, .. } => Which::Named(backup.name.to_string()),
-            Self::Made(made) => match (&made.name, made.state) {
-                // What failed or waits is called by its job: another attempt gives it another name.
-                (Some(name), JobState::Done | JobState::Running | JobState::Cancelling) => Which::Named(name.clone()),
-                _ => Which::Job(made.job_id.clone()),
-            },
-            Self::Oplog { .. } => Which::Oplog,
+        let (location_id, folder, kind, name) = self.key();
+        let which = match kind {
+            Kind::Named => Which::Named(name.to_owned()),
+            Kind::Job => Which::Job(name.to_owned()),
+            Kind::Oplog => Which::Oplog,
         };
         BackupId::new(location_id, folder, which)
+    }
+
+    /// What its id is made of.
+    pub(super) fn key(&self) -> (&str, &str, Kind, &str) {
+        let (location_id, folder) = self.place();
+        let (kind, name) = match self {
+            Self::OnStorage { backup, .. } => (Kind::Named, backup.name.as_str()),
+            Self::Made(made) => match (&made.name, made.state) {
+                // What failed or waits is called by its job: another attempt gives it another name.
+                (Some(name), JobState::Done | JobState::Running | JobState::Cancelling) => (Kind::Named, name.as_str()),
+                _ => (Kind::Job, made.job_id.as_str()),
+            },
+            Self::Oplog { .. } => (Kind::Oplog, ""),
+        };
+        (location_id, folder, kind, name)
     }
 
     fn at(&self) -> Timestamp {
@@ -287,8 +296,8 @@ pub(super) fn instant(seconds: u32) -> Timestamp {
     Timestamp::from_second(seconds.into()).expect("every u32 is a second that can be told")
 }
 
-fn cursor(text: &str) -> Result<(Timestamp, String), AppError> {
-    let parsed = text.split_once('~').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
+fn cursor(text: &str) -> Result<(Timestamp, BackupId), AppError> {
+    let parsed = text.split_once('~').and_then(|(at, id)| Some((at.parse().ok()?, BackupId::parse(id).ok()?)));
     parsed.ok_or_else(|| AppError::new(oplogue_api::ErrorCode::BadRequest, "`after` is not the `next` of an earlier answer"))
 }
 

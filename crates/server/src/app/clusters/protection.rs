@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_gap_in_the_slices_is_a_risk_and_the_time_between_snapshots_is_not() {
-        let gap = judged(&[view("rs0   B==|--|   |--C==|--|", None)], Some(pitr()), false, 30);
+        let gap = judged(&[view("rs0   B==|--|   |------------|\n rs0                C==|", None)], Some(pitr()), false, 30);
         assert_eq!((gap.state, gap.gaps), (ProtectionState::AtRisk, 1), "{gap:?}");
         let snapshots = judged(&[view("rs0   B==|     C==|", None)], None, false, 30);
         assert_eq!((snapshots.state, snapshots.gaps, snapshots.backups), (ProtectionState::SnapshotsOnly, 0, 2), "{snapshots:?}");

@@ -146,6 +146,12 @@ async fn a_restore_interrupts_protection_only_while_it_runs_and_a_fresh_snapshot
         (base.kind, base.requested_by.as_str(), base.schedule_id.as_deref()),
         (JobKind::Backup, "after a restore", Some(schedule.id.as_str()))
     );
+    // It is tried again although the schedule says nothing of that: until then nothing is protected.
+    agent.work(&world.app, |_| failed("away", true)).await;
+    assert_eq!(world.state(&base.id), JobState::WaitingToRetry);
+    world.pass(60);
+    agent.sync(&world.app).await;
+    world.pass(1);
     agent.work(&world.app, well).await;
     let wishes = agent.sync(&world.app).await;
     assert!(wishes.slicing.is_some() && wishes.attempts.is_empty(), "{wishes:?}");
