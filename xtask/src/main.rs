@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod bench_server;
 mod ci;
 mod demo;
 mod package;
@@ -41,6 +42,11 @@ const TASKS: &[Task] = &[
         name: "bench",
         about: "how fast the program is against what the servers can give; `cargo xtask bench help` tells more",
         run: bench::run,
+    },
+    Task {
+        name: "bench-server",
+        about: "a server with 200 clusters and two million slices: its pages, memory and freshness; `help` tells more",
+        run: bench_server::run,
     },
     Task {
         name: "tidy",

@@ -28,7 +28,12 @@ pub fn run(args: &[String]) -> anyhow::Result<()> {
         }
     };
     let (chromium, modules) = browser::prepare()?;
-    let folder = render()?;
+    let target = target_folder()?;
+    // Two at a time would take away each other's pictures.
+    let lock = std::fs::File::options().create(true).truncate(false).write(true).open(target.join("pages.lock"))?;
+    lock.lock().context("waiting for another `cargo xtask pages`")?;
+    let folder = target.join("pages");
+    render(&folder)?;
     let script = folder.join("photograph.mjs");
     std::fs::write(&script, SCRIPT).with_context(|| format!("writing {}", script.display()))?;
     let mut command = Command::new("node");
@@ -49,16 +54,19 @@ pub fn run(args: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes pages and assets to a fresh folder.
-fn render() -> anyhow::Result<PathBuf> {
+fn target_folder() -> anyhow::Result<PathBuf> {
     let metadata = shell::metadata()?;
     let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
-    let folder = Path::new(target).join("pages");
+    std::fs::create_dir_all(target)?;
+    Ok(PathBuf::from(target))
+}
+
+/// Writes pages and assets to a fresh folder.
+fn render(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
+        std::fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
     }
-    std::fs::create_dir_all(&folder)?;
+    std::fs::create_dir_all(folder)?;
     let mut command = shell::cargo(&["run", "--quiet", "--package", "oplogue-pages", "--example", "render", "--"]);
-    shell::run(command.arg(&folder))?;
-    Ok(folder)
+    shell::run(command.arg(folder))
 }

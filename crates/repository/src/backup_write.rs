@@ -218,12 +218,14 @@ impl Repository {
     fn store_note(&self) -> StoreNote {
         let location = self.storage.location();
         let place = location.split(" (").next().unwrap_or(&location);
-        match place.strip_prefix("s3://") {
-            Some(place) => {
-                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-                StoreNote::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned(), region: String::new(), endpoint: String::new() }
-            }
-            None => StoreNote::Filesystem { path: place.trim_start_matches("file://").to_owned() },
+        let (scheme, path) = place.split_once("://").unwrap_or(("", place));
+        let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+        let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
+        match scheme {
+            "s3" => StoreNote::S3 { bucket, prefix, region: String::new(), endpoint: String::new() },
+            "gs" => StoreNote::Gcs { bucket, prefix },
+            "az" => StoreNote::Azure { container: bucket, prefix },
+            _ => StoreNote::Filesystem { path: path.to_owned() },
         }
     }
 }

@@ -20,8 +20,8 @@ pub mod retention;
 pub mod scheduler;
 pub mod schedules;
 pub mod services;
-mod stored;
 pub mod sessions;
+mod stored;
 pub mod timelines;
 pub mod tokens;
 pub mod users;
@@ -134,6 +134,10 @@ impl Actor {
     /// # Errors
     /// `forbidden` when the actor's role is less than `role`.
     pub fn must_be(&self, role: Role) -> Result<(), AppError> {
-        if self.role >= role { Ok(()) } else { Err(AppError::forbidden(format!("this needs the role {}, and {} is {}", role.as_str(), self.name, self.role.as_str()))) }
+        if self.role >= role {
+            Ok(())
+        } else {
+            Err(AppError::forbidden(format!("this needs the role {}, and {} is {}", role.as_str(), self.name, self.role.as_str())))
+        }
     }
 }

@@ -58,7 +58,8 @@ impl Vault {
     /// # Errors
     /// When the key is another than the secret was sealed with, or the bytes were changed or belong to something else.
     pub fn unseal(&self, belongs_to: &str, sealed: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let wrong = || anyhow::anyhow!("the stored secret of {belongs_to} cannot be decrypted: is the key file the one it was stored with?");
+        let wrong =
+            || anyhow::anyhow!("the stored secret of {belongs_to} cannot be decrypted: is the key file the one it was stored with?");
         let (nonce, rest) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(wrong)?;
         let nonce = <[u8; NONCE_BYTES]>::try_from(nonce).map_err(|_| wrong())?;
         self.cipher.decrypt(&XNonce::from(nonce), Payload { msg: rest, aad: belongs_to.as_bytes() }).map_err(|_| wrong())

@@ -117,7 +117,8 @@ impl OplogueServer {
         Ok(())
     }
 
-    async fn send(&self, method: &str, path: &str, headers: &[(String, String)], body: &Value) -> anyhow::Result<Response> {
+    /// Any request, `path` with its query; whatever the answer is.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(String, String)], body: &Value) -> anyhow::Result<Response> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let mut headers = headers.to_vec();
         let bytes = match body {

@@ -19,7 +19,11 @@ fn serve() -> String {
             let mut request = [0; 4096];
             // Whatever was asked for, it gets the page.
             let _ = stream.read(&mut request);
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{PAGE}", PAGE.len());
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{PAGE}",
+                PAGE.len()
+            );
         }
     });
     format!("http://{address}/")

@@ -2,7 +2,23 @@
 
 use crate::program::{command, finish, oplogue, oplogue_in};
 
-const VERBS: &[&str] = &["backup", "slice", "list", "timeline", "describe", "restore", "delete", "prune", "status", "doctor", "agent", "server", "admin", "completions", "man"];
+const VERBS: &[&str] = &[
+    "backup",
+    "slice",
+    "list",
+    "timeline",
+    "describe",
+    "restore",
+    "delete",
+    "prune",
+    "status",
+    "doctor",
+    "agent",
+    "server",
+    "admin",
+    "completions",
+    "man",
+];
 
 #[tokio::test]
 async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {

@@ -85,6 +85,8 @@ pub struct ReplicaSetJson {
 pub enum StoreNote {
     Filesystem { path: String },
     S3 { bucket: String, prefix: String, region: String, endpoint: String },
+    Gcs { bucket: String, prefix: String },
+    Azure { container: String, prefix: String },
 }
 
 /// Which generation of PBM's format a backup has, by `pbm_version`.

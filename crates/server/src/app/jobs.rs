@@ -47,7 +47,7 @@ pub struct JobFilter {
 }
 
 impl App {
-    /// Newest first. `after`: the `next` of the page before.
+    /// Newest first; plans and reports of restores, which may be long, are only told of a single job. `after`: the `next` of the page before.
     pub fn jobs(&self, filter: &JobFilter, after: Option<&str>, limit: u32) -> Result<Page<Job>, AppError> {
         let limit = limit.clamp(1, PAGE_MAX);
         let before = match after {
@@ -61,7 +61,8 @@ impl App {
             let most = limit as usize;
             let next = if rows.len() > most { rows.get(most - 1).map(|row| row.seq.to_string()) } else { None };
             rows.truncate(most);
-            let items = rows.into_iter().map(|row| self.job_shown(tx, row)).collect::<Result<_, _>>()?;
+            let brief = |job: Job| Job { result: job.result.filter(|_| !matches!(job.kind, JobKind::Plan | JobKind::Restore)), ..job };
+            let items = rows.into_iter().map(|row| self.job_shown(tx, row).map(brief)).collect::<Result<_, _>>()?;
             Ok(Page { items, next })
         })
     }
@@ -126,14 +127,17 @@ impl App {
         })
     }
 
-    /// The last `limit` lines, oldest first, and whether there are earlier ones.
-    pub fn newest_lines(&self, id: &str, limit: u32) -> Result<(Vec<LogLine>, bool), AppError> {
-        let last: Option<i64> = self.db.read(|tx| {
-            let mut last = tx.prepare_cached("SELECT max(seq) FROM job_lines WHERE job_id = ?1")?;
-            Ok::<_, AppError>(last.query_row([id], |row| row.get(0))?)
+    /// The last `limit` lines earlier than `before` (`None`: the newest), oldest first, and whether there are earlier ones.
+    pub fn lines_before(&self, id: &str, before: Option<u64>, limit: u32) -> Result<(Vec<LogLine>, bool), AppError> {
+        let newest: Option<i64> = self.db.read(|tx| {
+            let mut newest = tx.prepare_cached("SELECT max(seq) FROM job_lines WHERE job_id = ?1")?;
+            Ok::<_, AppError>(newest.query_row([id], |row| row.get(0))?)
         })?;
-        let after = last.unwrap_or(0).unsigned_abs().saturating_sub(u64::from(limit));
-        Ok((self.job_log(id, after, limit)?.lines, after > 0))
+        let newest = newest.unwrap_or(0).unsigned_abs();
+        let last = before.map_or(newest, |before| before.saturating_sub(1).min(newest));
+        let after = last.saturating_sub(u64::from(limit));
+        let lines = self.job_log(id, after, u32::try_from(last - after).unwrap_or(limit).max(1))?.lines;
+        Ok((lines.into_iter().filter(|line| line.seq <= last).collect(), after > 0))
     }
 
     /// Ends a job: at once when nobody works on it, else as soon as whoever does has stopped. Asked a second time while its agent is not heard of, it

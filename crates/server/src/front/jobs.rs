@@ -8,6 +8,7 @@ use oplogue_api::jobs::JobState;
 use oplogue_pages::pages::jobs::{Counts, JobsFilter, ROWS};
 use oplogue_pages::pages::{job, jobs};
 use oplogue_pages::{typed, urls};
+use serde::Deserialize;
 
 use super::door::{Door, go_telling};
 use super::locations::clusters;
@@ -48,9 +49,21 @@ fn counts(app: &App) -> Result<Counts, AppError> {
     Ok(counts)
 }
 
-async fn one(State(app): State<App>, door: Door, ApiPath(id): ApiPath<String>) -> Result<Response, AppError> {
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Lines {
+    /// Only lines earlier than this one.
+    before: Option<u64>,
+}
+
+async fn one(
+    State(app): State<App>,
+    door: Door,
+    ApiPath(id): ApiPath<String>,
+    Query(lines): Query<Lines>,
+) -> Result<Response, AppError> {
     let found = app.job(&id)?;
-    let (log, earlier) = app.newest_lines(&id, job::LINES as u32)?;
+    let (log, earlier) = app.lines_before(&id, lines.before, job::LINES as u32)?;
     let backup_id = match (&found.backup_name, &found.location_id) {
         (Some(name), Some(location)) => {
             let id = BackupId::new(location, found.folder.as_deref().unwrap_or_default(), name).to_string();

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use oplogue_api::session::ServerInfo;
 use oplogue_api::tokens::NewApiToken;
 use oplogue_api::users::Role;
@@ -27,7 +27,7 @@ pub fn router() -> Router<App> {
         .route(urls::USER_DELETE, get(ask_delete_user).post(delete_user))
         .route(urls::TOKENS, get(list_tokens))
         .route(urls::TOKEN_NEW, get(new_token).post(make_token))
-        .route(urls::TOKEN_DELETE, post(delete_token))
+        .route(urls::TOKEN_DELETE, get(ask_delete_token).post(delete_token))
         .route(urls::AUDIT, get(log))
 }
 
@@ -138,6 +138,11 @@ async fn make_token(State(app): State<App>, door: Door, Typed(form): Typed<Token
             Ok(door.show_again(token_new::view(&door.frame, &token_new::Page { form, errors: wrong.fields, failure: wrong.failure })))
         }
     }
+}
+
+async fn ask_delete_token(State(app): State<App>, door: Door, ApiPath(id): ApiPath<String>) -> Result<Response, AppError> {
+    let token = app.tokens(&door.actor)?.into_iter().find(|token| token.id == id).ok_or_else(|| AppError::not_found("token", &id))?;
+    Ok(door.show(account_delete::view(&door.frame, &account_delete::Page::Token(token))))
 }
 
 async fn delete_token(State(app): State<App>, door: Door, ApiPath(id): ApiPath<String>) -> Result<Response, AppError> {

@@ -42,7 +42,7 @@ pub struct ListQuery {
     pub limit: Option<u32>,
 }
 
-/// All jobs, newest first.
+/// All jobs, newest first. Plans and reports of restores are only told of a single job.
 #[utoipa::path(get, path = "/jobs", operation_id = "listJobs", tag = "jobs", params(ListQuery), responses((status = 200, description = "A page of jobs", body = Page<Job>)))]
 pub async fn list(State(app): State<App>, Caller(_): Caller, ApiQuery(query): ApiQuery<ListQuery>) -> Result<Json<Page<Job>>, AppError> {
     let filter =

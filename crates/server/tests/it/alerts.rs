@@ -463,11 +463,13 @@ async fn rules_are_looked_at_and_people_told_without_being_asked() {
 async fn a_storage_that_is_taken_away_is_one_alert_and_the_newest_moment_grows_older_even_over_a_restart() {
     let world = World::on(Stage::with(|config| config.clock_rate = 2_000.0));
     let app = world.app();
-    let fixture = oplogue_testkit::unpack(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pbm/storage-pitr.tar")).expect("the fixture");
+    let fixture =
+        oplogue_testkit::unpack(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pbm/storage-pitr.tar")).expect("the fixture");
     let repository = std::fs::read_dir(fixture.path()).expect("readable").filter_map(Result::ok).next().expect("one folder").path();
     let place = world.storage.path().join("shop");
     std::fs::rename(&repository, &place).expect("on the same disk");
-    let schedule = json!({"name": "pitr", "service_id": world.service_id, "location_id": world.location_id, "mode": "pitr", "cron": "0 3 * * *"});
+    let schedule =
+        json!({"name": "pitr", "service_id": world.service_id, "location_id": world.location_id, "mode": "pitr", "cron": "0 3 * * *"});
     app.create_schedule(&admin(), serde_json::from_value(schedule).expect("a schedule")).expect("created");
     app.refresh_folder(&world.location_id, "shop").await.expect("read");
     app.look_at_alerts().expect("looked");
@@ -493,7 +495,10 @@ async fn a_storage_that_is_taken_away_is_one_alert_and_the_newest_moment_grows_o
     let again = App::open(config).expect("opens");
     again.refresh_folder(&world.location_id, "shop").await.expect_err("still gone");
     let summaries = firing(&again, Condition::RestorePointOld);
-    assert!(summaries.len() == 1 && summaries[0].contains(&newest.timestamp().strftime("%Y-%m-%d %H:%M").to_string()), "{summaries:?} {newest}");
+    assert!(
+        summaries.len() == 1 && summaries[0].contains(&newest.timestamp().strftime("%Y-%m-%d %H:%M").to_string()),
+        "{summaries:?} {newest}"
+    );
 }
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -134,6 +134,10 @@ impl StoreNote {
                 let (bucket, prefix) = (bucket.as_str(), prefix.trim_matches('/'));
                 json!({ "type": "s3", "s3": { "region": region, "endpointUrl": endpoint, "bucket": bucket, "prefix": prefix } })
             }
+            Self::Gcs { bucket, prefix } => json!({ "type": "gcs", "gcs": { "bucket": bucket, "prefix": prefix.trim_matches('/') } }),
+            Self::Azure { container, prefix } => {
+                json!({ "type": "azure", "azure": { "container": container, "prefix": prefix.trim_matches('/') } })
+            }
         }
     }
 }

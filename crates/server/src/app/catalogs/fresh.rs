@@ -12,8 +12,10 @@ use super::{App, AppError, Depth, Key, lock};
 
 /// Folders read at once.
 const READS_AT_ONCE: usize = 8;
-/// With a round every 30 seconds: once an hour.
+/// Of a folder's readings: with a round every 10 seconds, one in 20 minutes is full.
 const FULL_EVERY: u32 = 120;
+/// Folders that nothing of ours writes to are read every so many rounds: requests to a cloud cost money.
+const IDLE_EVERY: u32 = 6;
 /// Locations are looked through for new repositories every so many rounds.
 const DISCOVER_EVERY: u32 = 10;
 
@@ -22,7 +24,7 @@ pub async fn keep_fresh(app: App, cancel: CancellationToken) {
     let mut round: u32 = 0;
     loop {
         let reading = async {
-            app.refresh_all(round.is_multiple_of(DISCOVER_EVERY)).await;
+            app.refresh_all(round).await;
         };
         tokio::select! {
             () = cancel.cancelled() => return,
@@ -46,15 +48,19 @@ pub async fn keep_fresh(app: App, cancel: CancellationToken) {
 }
 
 impl App {
-    /// One round.
-    pub(crate) async fn refresh_all(&self, discover: bool) {
-        if discover {
+    /// One round. Everything is looked at in round 0.
+    pub(crate) async fn refresh_all(&self, round: u32) {
+        if round.is_multiple_of(DISCOVER_EVERY) {
             self.discover_all().await;
         }
-        if let Err(error) = self.watch_what_is_named() {
-            tracing::error!(%error, cause = ?error.cause, "could not find out which folders to read");
+        let busy = match self.watch_what_is_named() {
+            Ok(busy) => busy,
+            Err(error) => return tracing::error!(%error, cause = ?error.cause, "could not find out which folders to read"),
+        };
+        let mut folders: Vec<Key> = lock(&self.catalogs.folders).keys().cloned().collect();
+        if !round.is_multiple_of(IDLE_EVERY) {
+            folders.retain(|folder| busy.contains(folder));
         }
-        let folders = lock(&self.catalogs.folders).keys().cloned().collect();
         self.refresh_these(folders).await;
     }
 
@@ -91,20 +97,29 @@ impl App {
         stream::iter(searches).buffer_unordered(READS_AT_ONCE).collect::<()>().await;
     }
 
-    /// Folders that schedules and backups of ours speak of; and no more those of locations that are gone.
-    fn watch_what_is_named(&self) -> Result<(), AppError> {
+    /// Watches the folders that schedules and backups of ours speak of, and no more those of locations that are gone. Returns those that
+    /// are being written to: by an enabled schedule, or a job that is not over.
+    fn watch_what_is_named(&self) -> Result<BTreeSet<Key>, AppError> {
         let locations: BTreeSet<String> = self.location_ids()?.into_iter().collect();
-        let named: Vec<Key> = self.db.read(|tx| -> Result<_, AppError> {
-            let sql = "SELECT location_id, folder FROM schedules
-                       UNION SELECT DISTINCT location_id, folder FROM jobs WHERE location_id IS NOT NULL AND folder IS NOT NULL";
-            let rows = tx.prepare_cached(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-            Ok(rows)
+        let named: Vec<(Key, bool)> = self.db.read(|tx| -> Result<_, AppError> {
+            let sql = "SELECT location_id, folder, MAX(busy) FROM (
+                           SELECT location_id, folder, enabled AS busy FROM schedules
+                           UNION ALL SELECT location_id, folder, state NOT IN ('done', 'failed', 'cancelled') FROM jobs
+                       ) WHERE location_id IS NOT NULL AND folder IS NOT NULL GROUP BY location_id, folder";
+            let mut statement = tx.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })?;
-        for (location_id, folder) in named.iter().filter(|(location_id, _)| locations.contains(location_id)) {
-            self.catalogs.folder(location_id, folder);
+        let named = named.into_iter().filter(|((location_id, _), _)| locations.contains(location_id));
+        let mut busy = BTreeSet::new();
+        for (folder, is_busy) in named {
+            self.catalogs.folder(&folder.0, &folder.1);
+            if is_busy {
+                busy.insert(folder);
+            }
         }
         lock(&self.catalogs.folders).retain(|(location_id, _), _| locations.contains(location_id));
-        Ok(())
+        Ok(busy)
     }
 
     async fn depth_now(&self, location_id: &str, folder: &str) -> Depth {

@@ -223,8 +223,10 @@ pub(in crate::app) fn target(tx: &Transaction<'_>, service_id: &str, location_id
     }
     let Some(cluster) = service.cluster.clone() else {
         let message = format!("Service {} must be a member of a cluster", service.name);
-        let command =
-            format!("oplogue admin add mongodb --uri mongodb://{} --cluster mycluster --service-name {} --server … --api-token …", service.member, service.name);
+        let command = format!(
+            "oplogue admin add mongodb --uri mongodb://{} --cluster mycluster --service-name {} --server … --api-token …",
+            service.member, service.name
+        );
         return Err(AppError::field("service_id", message)
             .hint(format!("give it a cluster label on the page Services, or enrol it again: {command}")));
     };
