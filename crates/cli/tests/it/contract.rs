@@ -26,7 +26,9 @@ async fn explore(server: &OplogueServer, folder: &Path, config: &str, words: &[&
     command.arg(format!("{url}/openapi.json")).args(["--url", &url, "--checks", CHECKS, "--continue-on-failure", "--no-color"]);
     // The token that asks must not be deleted on the way, and agents' calls wait.
     command.args(["--exclude-operation-id", "deleteToken", "--exclude-operation-id", "syncAgent", "--request-timeout", "60"]);
-    command.args(["--header", &format!("Authorization: Bearer {}", server.token()), "--phases", "coverage,fuzzing"]).args(words);
+    command
+        .args(["--header", &format!("Authorization: Bearer {}", server.token()), "--phases", "coverage,fuzzing", "--seed", "20261125"])
+        .args(words);
     command.stdin(Stdio::null()).kill_on_drop(true);
     let told = tokio::time::timeout(LIMIT, command.output()).await.expect("the tool ends").expect("the tool starts");
     let text = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
@@ -65,5 +67,12 @@ async fn no_request_made_from_the_schemas_fails_or_is_answered_undeclared() {
     config.push(format!(
         "[[operations]]\ninclude-path-regex = \"^/timelines|^/retention\"\nparameters = {{ location_id = \"{location}\", folder = \"shop\" }}\n"
     ));
-    explore(&server, folder.path(), &config.join("\n"), &["--max-examples", "10", "--exclude-method", "DELETE"]).await;
+    // Until a storage was read, 503 is the right answer; and so it is once somebody makes the location one that nobody can reach.
+    let read = |timeline: &serde_json::Value| timeline["as_of"].as_str().map(|_| ());
+    server
+        .await_answer(&format!("/timelines?location_id={location}&folder=shop"), "the storage to be read", read)
+        .await
+        .expect("it is read");
+    let words = ["--max-examples", "10", "--exclude-method", "DELETE", "--exclude-operation-id", "changeLocation"];
+    explore(&server, folder.path(), &config.join("\n"), &words).await;
 }

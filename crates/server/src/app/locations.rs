@@ -108,7 +108,7 @@ impl App {
             if !force {
                 let hint = "backups on the storage stay in any case; delete with force to forget the location nevertheless";
                 let reason = match () {
-                    () if holds_backups || users.backups => Some("artifacts"),
+                    () if holds_backups => Some("artifacts"),
                     () if users.restores => Some("restore history items"),
                     () if !users.schedules.is_empty() => Some("scheduled tasks"),
                     () => None,
@@ -309,7 +309,6 @@ struct Users {
     schedules: Vec<(String, String)>,
     /// A job that is not over, as its title says.
     jobs: Option<String>,
-    backups: bool,
     restores: bool,
 }
 
@@ -321,7 +320,7 @@ fn users_of(tx: &Transaction<'_>, id: &str) -> Result<Users, AppError> {
     let open = "SELECT title FROM jobs WHERE location_id = ?1 AND state NOT IN ('done', 'failed', 'cancelled') ORDER BY seq LIMIT 1";
     let jobs = tx.prepare_cached(open)?.query_map([id], |row| row.get(0))?.next().transpose()?;
     let restores = tx.prepare_cached("SELECT 1 FROM jobs WHERE location_id = ?1 AND kind = 'restore'")?.exists([id])?;
-    Ok(Users { schedules, jobs, backups: false, restores })
+    Ok(Users { schedules, jobs, restores })
 }
 
 #[cfg(test)]

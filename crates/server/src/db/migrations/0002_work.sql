@@ -158,6 +158,9 @@ CREATE TABLE job_lines (
     PRIMARY KEY (job_id, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Which cluster's backups lie in which folder, without reading the jobs themselves.
+CREATE INDEX jobs_folders ON jobs (kind, location_id, folder, cluster);
+
 CREATE TABLE locations (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
