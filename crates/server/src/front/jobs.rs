@@ -56,12 +56,7 @@ struct Lines {
     before: Option<u64>,
 }
 
-async fn one(
-    State(app): State<App>,
-    door: Door,
-    ApiPath(id): ApiPath<String>,
-    Query(lines): Query<Lines>,
-) -> Result<Response, AppError> {
+async fn one(State(app): State<App>, door: Door, ApiPath(id): ApiPath<String>, Query(lines): Query<Lines>) -> Result<Response, AppError> {
     let found = app.job(&id)?;
     let (log, earlier) = app.lines_before(&id, lines.before, job::LINES as u32)?;
     let backup_id = match (&found.backup_name, &found.location_id) {
