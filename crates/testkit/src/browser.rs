@@ -37,7 +37,7 @@ pub const LOOKS: [Look; 4] = [
 /// One browser with one page. Dropping it ends the browser.
 #[derive(Debug)]
 pub struct Browser {
-    // Ends with us: the driver's input closes, and `kill_on_drop`.
+    // Never killed: it ends by itself when its input closes, and takes the browser and its profile along.
     _driver: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -74,7 +74,7 @@ impl Browser {
         let (chromium, modules) = tokio::task::spawn_blocking(prepare).await??;
         let mut command = Command::new("node");
         command.args(["--input-type=module", "--eval", DRIVER]).env("BROWSER_PROGRAM", &chromium).env("BROWSER_MODULES", &modules);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut driver = command.spawn().context("starting node: the browser is driven by a Node program (Debian: package nodejs)")?;
         let input = driver.stdin.take().context("the driver's input is a pipe")?;
         let output = BufReader::new(driver.stdout.take().context("the driver's output is a pipe")?).lines();

@@ -94,7 +94,13 @@ const steps = {
 };
 
 await open(true);
-for await (const line of readline.createInterface({ input: process.stdin })) {
+const lines = readline.createInterface({ input: process.stdin });
+// Whoever drove us is gone, perhaps in the middle of a step: the browser and its profile go, too.
+process.stdin.once("end", async () => {
+  await browser.close();
+  process.exit(0);
+});
+for await (const line of lines) {
   const step = JSON.parse(line);
   let answer;
   try {
@@ -104,4 +110,3 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
   }
   process.stdout.write(JSON.stringify(answer) + "\n");
 }
-await browser.close();
