@@ -20,7 +20,8 @@ cargo xtask bench-server [--clusters N] [--backups N] [--slices N] [--folder DIR
   --clusters N   clusters, each with a PITR job and three services (default 200)
   --backups N    backups of all clusters together (default 20000)
   --slices N     slices of all clusters together (default 2000000)
-  --folder DIR   where the storage is made and removed again (default: the system's temporary folder)";
+  --folder DIR   where the storage is made and removed again (default: the system's temporary folder)
+  --program FILE an `oplogue` that is built already (default: this one, built for speed)";
 
 /// How much there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Size {
     pub backups: u32,
     pub slices: u32,
     pub folder: PathBuf,
+    /// `None`: built first.
+    pub program: Option<PathBuf>,
 }
 
 impl Size {
@@ -41,7 +44,7 @@ impl Size {
     }
 
     fn parse(args: &[String]) -> anyhow::Result<Size> {
-        let mut size = Size { clusters: 200, backups: 20_000, slices: 2_000_000, folder: std::env::temp_dir() };
+        let mut size = Size { clusters: 200, backups: 20_000, slices: 2_000_000, folder: std::env::temp_dir(), program: None };
         let mut args = args.iter();
         while let Some(word) = args.next() {
             let value = args.next().with_context(|| format!("{word} needs a value\n{USAGE}"))?;
@@ -53,6 +56,7 @@ impl Size {
                 "--backups" => size.backups = number()?,
                 "--slices" => size.slices = number()?,
                 "--folder" => size.folder = value.into(),
+                "--program" => size.program = Some(value.into()),
                 _ => anyhow::bail!("{word} is not known\n{USAGE}"),
             }
         }
@@ -68,16 +72,23 @@ pub fn run(args: &[String]) -> anyhow::Result<()> {
         return Ok(());
     }
     let size = Size::parse(args)?;
-    eprintln!("bench-server: building the program for speed");
-    shell::run(&mut shell::cargo(&["build", "--quiet", "--release", "--package", "oplogue"]))?;
-    let metadata = shell::metadata()?;
-    let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
-    let program = PathBuf::from(target).join("release").join(format!("oplogue{}", std::env::consts::EXE_SUFFIX));
+    let program = match &size.program {
+        Some(program) => program.clone(),
+        None => build()?,
+    };
     let version = shell::output(Command::new(&program).arg("--version"))?;
     eprintln!("bench-server: {}", version.trim());
     let figures = shell::block_on(measure::measure(&size, &program))?;
     println!("{figures}");
     Ok(())
+}
+
+fn build() -> anyhow::Result<PathBuf> {
+    eprintln!("bench-server: building the program for speed");
+    shell::run(&mut shell::cargo(&["build", "--quiet", "--release", "--package", "oplogue"]))?;
+    let metadata = shell::metadata()?;
+    let target = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
+    Ok(PathBuf::from(target).join("release").join(format!("oplogue{}", std::env::consts::EXE_SUFFIX)))
 }
 
 #[cfg(test)]

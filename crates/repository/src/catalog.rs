@@ -85,7 +85,9 @@ impl Repository {
     /// # Errors
     /// Only when the storage cannot be listed or read.
     pub async fn state(&self) -> Result<CatalogState, RepositoryError> {
-        let objects = self.storage.list("").await?;
+        let mut objects = self.storage.list("").await?;
+        // Half of all names, and none of them says anything here.
+        objects.retain(|object| !object.name.starts_with(sidecar::SLICES));
         let listed = layout::join_parts(objects.iter().map(|object| (object.name.as_str(), object.bytes)));
         let mut catalog = Catalog::default();
         for (name, whole) in &listed {

@@ -6,7 +6,6 @@
 pub mod agents;
 pub mod alerts;
 pub mod audit;
-pub mod backup_id;
 pub mod backups;
 pub mod catalogs;
 pub mod clusters;

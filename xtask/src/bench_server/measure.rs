@@ -187,7 +187,7 @@ async fn paths(server: &OplogueServer, size: &Size, location: &str, schedule: &s
         "/v1/backups?limit=100".to_owned(),
         format!("/v1/timelines?{timeline}"),
         format!("/v1/timelines/choice?{timeline}&moment=latest"),
-        "/v1/metrics".to_owned(),
+        "/metrics".to_owned(),
     ]
     .into())
 }

@@ -1,6 +1,7 @@
 //! A replica set, a folder for backups, a server of the tests, and the agent.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -174,13 +175,15 @@ pub async fn newest_entry(client: &Client) -> anyhow::Result<OplogTime> {
 pub struct Running {
     task: JoinHandle<anyhow::Result<()>>,
     cancel: CancellationToken,
+    lock: PathBuf,
 }
 
 impl Running {
     pub fn start(config: AgentConfig) -> Self {
         let cancel = CancellationToken::new();
+        let lock = config.data_dir.join("lock");
         let task = tokio::spawn(oplogue_agent::run(config, cancel.clone()));
-        Self { task, cancel }
+        Self { task, cancel, lock }
     }
 
     /// As SIGTERM does.
@@ -193,6 +196,9 @@ impl Running {
     pub async fn crash(self) {
         self.task.abort();
         let _ = self.task.await;
+        // A process that is killed takes all its threads along; one of ours may still be about to notice.
+        let free = || async { Ok(File::options().write(true).open(&self.lock)?.try_lock().is_ok().then_some(())) };
+        wait::until("the crashed agent's folder to be free", free).await.expect("it is given up");
     }
 
     /// Waits for an end that nobody asked for.

@@ -38,7 +38,7 @@ pub struct ClusterLine {
 }
 
 /// With more clusters than that, they are a table without drawings.
-const DRAWN_MAX: usize = 12;
+pub const DRAWN_MAX: usize = 12;
 const WEEK: u32 = 7 * 86_400;
 
 pub fn view(frame: &Frame, page: &Page) -> Markup {

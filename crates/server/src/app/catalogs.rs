@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use oplogue_domain::{Catalog, Timeline, timeline};
 use oplogue_repository::{CatalogState, Repository};
 use oplogue_storage::Storage;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{App, AppError};
 
@@ -25,6 +26,9 @@ pub use fresh::keep_fresh;
 
 /// Longest reading of a whole folder: a million slices behind a slow line.
 const FULL_READ_MAX: Duration = Duration::from_secs(15 * 60);
+/// Whole folders of one location read at once. Each holds all its names in memory for a moment, and the threads that read a filesystem keep
+/// what they once used.
+const FULL_READS_AT_ONCE: usize = 2;
 /// Longest reading of what is new.
 const READ_MAX: Duration = Duration::from_secs(2 * 60);
 
@@ -61,6 +65,8 @@ pub struct Catalogs {
     storages: Mutex<HashMap<String, (String, Storage)>>,
     /// Somebody wants the next round now.
     hurry: tokio::sync::Notify,
+    /// By location: a storage that is away must not hold up others.
+    full_reads: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl std::fmt::Debug for Catalogs {
@@ -92,6 +98,14 @@ impl Catalogs {
         lock(&self.folders).entry((location_id.to_owned(), folder.to_owned())).or_default().clone()
     }
 
+    /// Waits for one's turn to read a whole folder.
+    async fn full_read(&self, location_id: &str) -> Option<OwnedSemaphorePermit> {
+        let turns =
+            lock(&self.full_reads).entry(location_id.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(FULL_READS_AT_ONCE))).clone();
+        // Nobody closes it.
+        turns.acquire_owned().await.ok()
+    }
+
     fn views(&self) -> Vec<Arc<FolderView>> {
         lock(&self.folders).values().filter_map(|folder| lock(&folder.view).clone()).collect()
     }
@@ -100,6 +114,7 @@ impl Catalogs {
     pub(super) fn forget_location(&self, location_id: &str) {
         lock(&self.folders).retain(|(location, _), _| location != location_id);
         lock(&self.storages).remove(location_id);
+        lock(&self.full_reads).remove(location_id);
         self.hurry.notify_one();
     }
 
@@ -183,6 +198,7 @@ impl App {
         let known = reading.state.take();
         let full = depth == Depth::Full || known.is_none();
         let patience = if full { FULL_READ_MAX } else { READ_MAX };
+        let turn = if full { Some(self.catalogs.full_read(location_id).await) } else { None };
         let read = async {
             match &known {
                 Some(known) if !full => repository.refresh(known).await,
@@ -194,6 +210,7 @@ impl App {
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("reading {} took longer than {} s", repository.storage().location(), patience.as_secs())),
         };
+        drop(turn);
         let previous = lock(&entry.view).clone();
         let (view, failure) = match outcome {
             Ok(state) => {

@@ -5,7 +5,7 @@ use oplogue_api::{MomentJson, RangeJson};
 use oplogue_domain::plan::choose;
 use oplogue_domain::{BackupKind, Choice, Gap, GapReason, Moment, NamespaceSelection, OplogSource, OplogTime, RestorableRange};
 
-use super::backup_id::BackupId;
+use super::backups::{BackupId, Which};
 use super::catalogs::FolderView;
 use super::stored::{json_at, location_name};
 use super::{App, AppError};
@@ -126,7 +126,7 @@ fn of_view(view: &FolderView) -> Timeline {
         }
     };
     let mark = |backup: &oplogue_domain::Backup| BackupMark {
-        id: BackupId::new(&view.location_id, &view.folder, backup.name.as_str()).to_string(),
+        id: BackupId::new(&view.location_id, &view.folder, Which::Named(backup.name.to_string())).to_string(),
         name: backup.name.to_string(),
         restores_to: backup.consistent_at().into(),
         usable: backup.problem.is_none() && backup.kind == BackupKind::Logical,

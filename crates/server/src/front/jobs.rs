@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::door::{Door, go_telling};
 use super::locations::clusters;
-use crate::app::backup_id::BackupId;
+use crate::app::backups::{BackupId, Which};
 use crate::app::jobs::JobFilter;
 use crate::app::{App, AppError};
 use crate::http::ApiPath;
@@ -61,7 +61,7 @@ async fn one(State(app): State<App>, door: Door, ApiPath(id): ApiPath<String>, Q
     let (log, earlier) = app.lines_before(&id, lines.before, job::LINES as u32)?;
     let backup_id = match (&found.backup_name, &found.location_id) {
         (Some(name), Some(location)) => {
-            let id = BackupId::new(location, found.folder.as_deref().unwrap_or_default(), name).to_string();
+            let id = BackupId::new(location, found.folder.as_deref().unwrap_or_default(), Which::Named(name.clone())).to_string();
             app.backup(&id).ok().map(|backup| backup.id)
         }
         _ => None,

@@ -29,10 +29,12 @@ pub fn router() -> Router<App> {
 }
 
 async fn overview(State(app): State<App>, door: Door) -> Result<Response, AppError> {
-    let places = places(&app)?;
     let schedules = app.schedules()?;
+    let all = app.clusters()?;
+    // More than that are a table without drawings.
+    let places = if all.len() > overview::DRAWN_MAX { BTreeMap::new() } else { places(&app)? };
     let mut clusters = Vec::new();
-    for cluster in app.clusters()? {
+    for cluster in all {
         // Where its PITR job writes comes first, then whatever else holds something of it.
         let place = places.get(&cluster.name).and_then(|places| places.first());
         let timeline = match place {

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::door::{Door, Typed, Wrong, go};
 use super::looking::choices;
-use crate::app::backup_id::{BackupId, OPLOG};
+use crate::app::backups::{BackupId, Which};
 use crate::app::{App, AppError};
 use crate::http::ApiPath;
 
@@ -77,10 +77,10 @@ fn page(app: &App, mut form: RestoreForm, wrong: Wrong) -> Result<restore::Page,
 /// By what the folder's oplog, or the chosen backup, fits on.
 fn services(app: &App, form: &RestoreForm) -> Result<Vec<CompatibleService>, AppError> {
     let named = match form.moment_kind() {
-        "backup" if !form.backup.is_empty() => Some(BackupId::new(&form.location_id, &form.folder, &form.backup)),
+        "backup" if !form.backup.is_empty() => Some(BackupId::new(&form.location_id, &form.folder, Which::Named(form.backup.clone()))),
         _ => None,
     };
-    let oplog = BackupId::new(&form.location_id, &form.folder, OPLOG);
+    let oplog = BackupId::new(&form.location_id, &form.folder, Which::Oplog);
     for id in named.into_iter().chain([oplog]) {
         match app.compatible_services(&id.to_string()) {
             Err(error) if error.code == ErrorCode::NotFound => {}
@@ -90,7 +90,7 @@ fn services(app: &App, form: &RestoreForm) -> Result<Vec<CompatibleService>, App
     // Snapshots alone, and none chosen yet: what fits the newest.
     let newest = app.folder_view(&form.location_id, &form.folder).and_then(|view| Some(view.catalog.backups.last()?.name.to_string()));
     match newest {
-        Some(name) => app.compatible_services(&BackupId::new(&form.location_id, &form.folder, &name).to_string()),
+        Some(name) => app.compatible_services(&BackupId::new(&form.location_id, &form.folder, Which::Named(name)).to_string()),
         None => Ok(Vec::new()),
     }
 }

@@ -59,7 +59,7 @@ async fn a_repository_of_somebody_else_is_found_and_can_be_restored_from() {
     let (app, _folder) = app();
     let pbm = unpack(fixture("storage-pitr.tar")).expect("a fixture");
     let id = local(&app, pbm.path());
-    app.refresh_all(0).await;
+    app.refresh_all().await;
     let found: Vec<_> = app.location_folders(&id).expect("there").into_iter().filter(|folder| folder.backups > 0).collect();
     assert_eq!(found.len(), 1, "{found:?}");
     let timeline = app.timeline(&id, &found[0].folder).expect("there");
@@ -150,7 +150,7 @@ async fn a_bucket_is_read_and_tried_with_the_stored_credentials() {
     for name in ["pbmPitr/rs0/20261122/20261122100000-1.20261122100010-1.oplog.zst", "broken.pbm.json"] {
         repository.storage().put(name, "x".into()).await.expect("written");
     }
-    app.refresh_all(0).await;
+    app.refresh_all().await;
     let view = app.folder_view(&id, "shop").expect("found");
     assert_eq!((view.catalog.slices.len(), view.catalog.unreadable.len()), (1, 1));
     repository.storage().delete("broken.pbm.json").await.expect("deleted");

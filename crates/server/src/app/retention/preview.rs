@@ -15,7 +15,7 @@ use crate::app::schedules::ScheduleRow;
 use crate::app::{Actor, App, AppError};
 
 /// Leftovers are found by listing everything; who looks at a preview does not wait longer for them.
-const ORPHANS_LIMIT: Duration = Duration::from_secs(5);
+const ORPHANS_LIMIT: Duration = Duration::from_millis(100);
 
 impl App {
     /// What `policy` would keep and delete if it were that of the schedule, by what is known of its folder now.
