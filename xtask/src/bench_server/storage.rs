@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_storage_has_what_was_asked_for() {
         let folder = tempfile::tempdir().expect("a folder");
-        let size = Size { clusters: 2, backups: 4, slices: 20, folder: PathBuf::new() };
+        let size = Size { clusters: 2, backups: 4, slices: 20, folder: PathBuf::new(), program: None };
         make(folder.path(), &size, 1_795_390_850).expect("made");
         let of_one = folder.path().join("c-001");
         assert_eq!(fs::read_dir(of_one.join("pbmPitr/rs0/20261122")).expect("slices").count(), 10);
