@@ -147,8 +147,8 @@ impl Connection {
         }
         let uuid = if spec.kind == CollectionKind::TimeSeries { spec.buckets_uuid } else { spec.uuid };
         for _ in 0..RENAMES_MAX {
-            match self.describe_at(&data).await {
-                Ok((indexes, stats)) => {
+            match self.describe_at(&data, uuid).await {
+                Ok(Some((indexes, stats))) => {
                     let logical_indexes = match spec.kind {
                         CollectionKind::TimeSeries => self.indexes(&spec.namespace).await.unwrap_or_default(),
                         _ => Vec::new(),
@@ -162,24 +162,22 @@ impl Connection {
                         bytes: count("size"),
                     }));
                 }
+                Ok(None) => {}
                 // NamespaceNotFound; or a view took the name.
-                Err(error) if error.has_code(&[26, 166]) => match uuid {
-                    None => return Ok(None),
-                    Some(uuid) => match self.name_of(&data.database, uuid).await? {
-                        None => return Ok(None),
-                        Some(name) => {
-                            spec.namespace = name.logical();
-                            data = name;
-                        }
-                    },
-                },
+                Err(error) if error.has_code(&[26, 166]) => {}
                 Err(error) => return Err(error),
             }
+            let Some(uuid) = uuid else { return Ok(None) };
+            let Some(name) = self.name_of(&data.database, uuid).await? else { return Ok(None) };
+            spec.namespace = name.logical();
+            data = name;
         }
         Err(MongoError::Gone { namespace: data })
     }
 
-    async fn describe_at(&self, data: &Namespace) -> Result<(Vec<Document>, Document), MongoError> {
+    /// Indexes and counters of the collection with this name. `None` when it is not the one with `uuid`: a namesake has taken the place of
+    /// one that was renamed or dropped, and its indexes say nothing of ours.
+    async fn describe_at(&self, data: &Namespace, uuid: Option<[u8; 16]>) -> Result<Option<(Vec<Document>, Document)>, MongoError> {
         // In this order an index that is finished in between is listed, and one that is begun in between is not.
         let mut indexes = self.indexes(data).await?;
         let command = doc! { "collStats": &data.collection };
@@ -192,7 +190,9 @@ impl Connection {
         let building: Vec<&str> =
             stats.get_array("indexBuilds").map(|names| names.iter().filter_map(|name| name.as_str()).collect()).unwrap_or_default();
         indexes.retain(|index| index.get_str("name").is_ok_and(|name| !building.contains(&name)));
-        Ok((indexes, stats))
+        // Asked last: the commands above know names only.
+        let is_ours = uuid.is_none() || self.uuid_at(data).await? == uuid;
+        Ok(is_ours.then_some((indexes, stats)))
     }
 
     /// `listIndexes`, without `ns`.

@@ -1,9 +1,17 @@
 //! Listing collections, and making them again from what was listed.
 
-crate::on_every_version!(what_is_listed_can_be_made_again, a_collection_keeps_its_uuid_when_told, an_index_being_built_is_not_listed,);
+crate::on_every_version!(
+    what_is_listed_can_be_made_again,
+    a_collection_keeps_its_uuid_when_told,
+    an_index_being_built_is_not_listed,
+    a_namesake_never_lends_its_indexes,
+);
 
 mod checks {
-    use bson::{Document, doc};
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use bson::{Bson, Document, doc};
     use oplogue_mongo::{ListedCollection, MongoError};
     use oplogue_oplog::CollectionKind;
     use oplogue_testkit::Version;
@@ -123,6 +131,44 @@ mod checks {
     /// Of version 4, as the server wants it.
     fn uuid(last: u8) -> [u8; 16] {
         [1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 10, 11, 12, 13, 14, 15, last]
+    }
+
+    /// Renames `c` away again and again and makes another `c`, each with an index of its own.
+    async fn replace_again_and_again(bench: &Bench, made: &Mutex<Vec<([u8; 16], String)>>, stop: &AtomicBool) {
+        let mut turn = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let index = format!("kept{turn}");
+            bench.run(doc! { "createIndexes": "c", "indexes": [{ "name": &index, "key": { "x": 1 } }] }).await;
+            let found = bench.run(doc! { "listCollections": 1, "filter": { "name": "c" } }).await;
+            let found = found.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch")).expect("a cursor");
+            let info = found[0].as_document().expect("a collection").get_document("info").expect("its info");
+            let Some(Bson::Binary(uuid)) = info.get("uuid") else { panic!("no UUID in {info}") };
+            let uuid = uuid.bytes.as_slice().try_into().expect("16 bytes");
+            made.lock().expect("no panic").push((uuid, index));
+            bench.admin(doc! { "renameCollection": "replaced.c", "to": format!("replaced.d{}", turn % 5), "dropTarget": true }).await;
+            turn += 1;
+        }
+    }
+
+    pub async fn a_namesake_never_lends_its_indexes(version: Version) {
+        let bench = Bench::new(version, "replaced").await;
+        let (made, stop) = (Mutex::new(Vec::<([u8; 16], String)>::new()), AtomicBool::new(false));
+        let listing = async {
+            let mut looked_at = 0;
+            for _ in 0..150 {
+                let before = made.lock().expect("no panic").clone();
+                for listed in bench.list().await {
+                    let Some((_, index)) = before.iter().find(|(uuid, _)| listed.spec.uuid == Some(*uuid)) else { continue };
+                    let names: Vec<&str> = listed.spec.indexes.iter().filter_map(|index| index.get_str("name").ok()).collect();
+                    assert!(names.contains(&index.as_str()), "{} has {names:?}, and had {index}", listed.spec.namespace);
+                    looked_at += 1;
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+            looked_at
+        };
+        let ((), looked_at) = tokio::join!(replace_again_and_again(&bench, &made, &stop), listing);
+        assert!(looked_at > 100, "{looked_at} collections were there before and after");
     }
 
     pub async fn an_index_being_built_is_not_listed(version: Version) {
