@@ -26,6 +26,9 @@ use crate::settings::UsageError;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const SERVER_FILE_THREADS: usize = 24;
+const SERVER_FILE_THREAD_IDLE_MAX: std::time::Duration = std::time::Duration::from_secs(2);
+
 fn main() -> ExitCode {
     let cli = match settings::parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
@@ -34,7 +37,13 @@ fn main() -> ExitCode {
     log_to_stderr(&cli.common.log_level);
     let variable = |name: &str| std::env::var(name).ok();
     let output = Output { json: cli.common.json, style: Style::of_stdout(variable), remark_style: Style::of_stderr(variable) };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if matches!(cli.verb, Verb::Server(_)) {
+        // A server lists millions of files; each thread that did keeps the memory it once needed for as long as it lives. (Other commands have
+        // threads that wait for each other, and must not run out of them.)
+        runtime.max_blocking_threads(SERVER_FILE_THREADS).thread_keep_alive(SERVER_FILE_THREAD_IDLE_MAX);
+    }
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::tell(&anyhow::Error::new(error).context("start the runtime")).into(),
     };

@@ -10,10 +10,12 @@ mod write;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use tokio::sync::Semaphore;
 
 use crate::backend::{Backend, Opened, WriteObject};
 use crate::error::{Attempt, StorageError};
@@ -26,13 +28,17 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// `NAME_MAX` of every common Linux filesystem.
 const COMPONENT_BYTES_MAX: usize = 255;
 
+/// Calls under way at once. A mount that hangs holds each of its threads until it comes back: it must not get all of the process's.
+const CALLS_AT_ONCE: usize = 6;
+
 pub(crate) struct Filesystem {
     root: PathBuf,
+    turns: Arc<Semaphore>,
 }
 
 impl Filesystem {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, turns: Arc::new(Semaphore::new(CALLS_AT_ONCE)) }
     }
 
     fn attempt(&self, action: &str, key: &str) -> Attempt {
@@ -46,6 +52,13 @@ impl Filesystem {
         key: &str,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Result<T, StorageError> {
+        // Nobody closes it. Given back when the call has really ended, also when nobody waits for it any more.
+        let turn = self.turns.clone().acquire_owned().await.ok();
+        let work = move || {
+            let result = work();
+            drop(turn);
+            result
+        };
         blocking(&self.attempt(action, key), key, work).await
     }
 }
