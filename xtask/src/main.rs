@@ -10,6 +10,7 @@ mod bench;
 mod bench_server;
 mod ci;
 mod demo;
+mod fuzz;
 mod package;
 mod pages;
 mod screenshots;
@@ -54,6 +55,11 @@ const TASKS: &[Task] = &[
         run: tidy::run,
     },
     Task { name: "testbed", about: "real servers to try things on; `cargo xtask testbed help` tells more", run: testbed::run },
+    Task {
+        name: "fuzz",
+        about: "throw made-up bytes at everything that reads what comes from outside; targets, and --minutes for each",
+        run: fuzz::run,
+    },
     Task { name: "package", about: "a Debian package of the program, its units and users; --debug is quick", run: package::run },
     Task { name: "pages", about: "photograph and check every page of the web UI; a word after it picks some", run: pages::run },
     Task { name: "screenshots", about: "make the pictures of the documentation from the running program", run: screenshots::run },

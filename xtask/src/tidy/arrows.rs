@@ -7,6 +7,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("oplogue-domain", &[]),
     ("oplogue-oplog", &["oplogue-domain"]),
     ("oplogue-format", &["oplogue-domain"]),
+    ("oplogue-fuzzing", &["oplogue-domain", "oplogue-oplog", "oplogue-format"]),
     ("oplogue-storage", &[]),
     ("oplogue-repository", &["oplogue-domain", "oplogue-format", "oplogue-storage"]),
     ("oplogue-mongo", &["oplogue-domain", "oplogue-oplog"]),

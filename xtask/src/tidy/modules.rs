@@ -30,7 +30,7 @@ pub fn problems(files: &[File]) -> Vec<String> {
 /// Files that cargo finds by itself.
 fn is_entry(folder: &str, name: &str) -> bool {
     let last = folder.rsplit('/').next().unwrap_or_default();
-    let target = matches!(last, "tests" | "benches" | "examples" | "bin");
+    let target = matches!(last, "tests" | "benches" | "examples" | "bin" | "fuzz_targets");
     (last == "src" && matches!(name, "main.rs" | "lib.rs"))
         || target
         || (folder.ends_with("tests/it") && name == "main.rs")
