@@ -6,12 +6,16 @@ use serde_json::Value;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("oplogue-domain", &[]),
     ("oplogue-oplog", &["oplogue-domain"]),
+    ("oplogue-fold", &["oplogue-domain", "oplogue-oplog"]),
     ("oplogue-format", &["oplogue-domain"]),
     ("oplogue-fuzzing", &["oplogue-domain", "oplogue-oplog", "oplogue-format"]),
     ("oplogue-storage", &[]),
     ("oplogue-repository", &["oplogue-domain", "oplogue-format", "oplogue-storage"]),
     ("oplogue-mongo", &["oplogue-domain", "oplogue-oplog"]),
-    ("oplogue-engine", &["oplogue-domain", "oplogue-oplog", "oplogue-format", "oplogue-storage", "oplogue-repository", "oplogue-mongo"]),
+    (
+        "oplogue-engine",
+        &["oplogue-domain", "oplogue-oplog", "oplogue-fold", "oplogue-format", "oplogue-storage", "oplogue-repository", "oplogue-mongo"],
+    ),
     ("oplogue-api", &["oplogue-domain", "oplogue-storage"]),
     ("oplogue-pages", &["oplogue-domain", "oplogue-api"]),
     ("oplogue-notify", &["oplogue-api"]),
@@ -43,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("oplogue-domain", &["serde", "serde_json", "tokio", "bson", "mongodb", "object_store", "futures"]),
     ("oplogue-oplog", &["tokio", "mongodb", "object_store", "futures", "serde_json"]),
+    ("oplogue-fold", &["tokio", "mongodb", "object_store", "futures", "serde_json"]),
     ("oplogue-format", &["tokio", "mongodb", "object_store", "futures"]),
     ("oplogue-storage", &["mongodb", "bson"]),
     ("oplogue-repository", &["mongodb", "object_store"]),
