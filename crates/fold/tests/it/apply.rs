@@ -1,0 +1,167 @@
+//! `apply::update` against real servers: byte for byte what they make of an update.
+//!
+//! Documents and updates are generated from a seed, sent in batches, and read back from the oplog and from the collection.
+
+mod bench;
+mod chance;
+mod generate;
+mod handmade;
+mod paths;
+
+crate::on_every_version!(
+    an_entry_of_the_oplog_makes_the_document_the_server_has,
+    an_entry_applied_to_a_later_document_makes_what_the_server_makes,
+    handmade_entries_make_what_the_server_makes_or_are_refused,
+);
+
+/// Seeds of one run. Add the one of a failure, or many, to look closer.
+const SEEDS: [u64; 2] = [1, 20_241_125];
+
+mod checks {
+    use std::collections::BTreeMap;
+
+    use bson::{RawDocument, RawDocumentBuf};
+    use oplogue_fold::apply::{ApplyError, update};
+    use oplogue_testkit::Version;
+
+    use super::bench::{Bench, Id, clean, id_of};
+    use super::chance::Chance;
+    use super::{SEEDS, generate, handmade};
+
+    const DOCUMENTS: usize = 300;
+    const ROUNDS: usize = 5;
+
+    pub async fn an_entry_of_the_oplog_makes_the_document_the_server_has(version: Version) {
+        let bench = Bench::new(version, "fold_entries").await;
+        let mut compared = 0;
+        for seed in SEEDS {
+            let mut chance = Chance::new(seed);
+            let collection = format!("c{seed}");
+            let mut documents = bench.fill(&collection, generate::documents(&mut chance, DOCUMENTS)).await;
+            for round in 0..ROUNDS {
+                let entries = bench.update(&collection, updates(&mut chance, &documents, version)).await;
+                let after = bench.documents(&collection).await;
+                assert!(entries.len() > DOCUMENTS / 3, "most updates are accepted: {} of {DOCUMENTS}", entries.len());
+                for (id, entry) in entries {
+                    let before = documents.get(&id).unwrap_or_else(|| panic!("seed {seed}: an entry for a document that was there"));
+                    compare(before, &entry, after.get(&id), &format!("{version}, seed {seed}, round {round}"));
+                    compared += 1;
+                }
+                documents = after;
+            }
+        }
+        assert!(compared > 1000, "{compared}");
+    }
+
+    pub async fn an_entry_applied_to_a_later_document_makes_what_the_server_makes(version: Version) {
+        let bench = Bench::new(version, "fold_later").await;
+        let (mut accepted, mut changed) = (0, 0);
+        for seed in SEEDS {
+            let mut chance = Chance::new(seed ^ 0x1A7E);
+            let collection = format!("c{seed}");
+            let mut documents = bench.fill(&collection, generate::documents(&mut chance, DOCUMENTS)).await;
+            let mut log = Vec::new();
+            for _ in 0..ROUNDS {
+                log.extend(bench.update(&collection, updates(&mut chance, &documents, version)).await);
+                documents = bench.documents(&collection).await;
+            }
+            let old_entries = by_rounds(log);
+            for entries in old_entries {
+                let (ok, different) = replay(&bench, &collection, &mut documents, entries, &format!("{version}, seed {seed}")).await;
+                accepted += ok;
+                changed += different;
+            }
+        }
+        assert!(accepted > 1000 && changed > 300, "{accepted}, {changed}");
+    }
+
+    pub async fn handmade_entries_make_what_the_server_makes_or_are_refused(version: Version) {
+        let bench = Bench::new(version, "fold_handmade").await;
+        let (mut accepted, mut changed) = (0, 0);
+        for seed in SEEDS {
+            let mut chance = Chance::new(seed ^ 0x4A4D);
+            let collection = format!("c{seed}");
+            let mut documents = bench.fill(&collection, generate::documents(&mut chance, DOCUMENTS)).await;
+            for _ in 0..ROUNDS {
+                let entries = documents.values().map(|document| (id_of(document), handmade::entry(&mut chance, &clean(document), version)));
+                let entries: Vec<_> = entries.collect();
+                let (ok, different) = replay(&bench, &collection, &mut documents, entries, &format!("{version}, seed {seed}")).await;
+                accepted += ok;
+                changed += different;
+            }
+        }
+        assert!(accepted > 1000 && changed > 300, "{accepted}, {changed}");
+    }
+
+    /// Entries applied to documents by the server and by us: what it accepts we make the same, and what it refuses we do not know.
+    async fn replay(
+        bench: &Bench,
+        collection: &str,
+        documents: &mut BTreeMap<Id, RawDocumentBuf>,
+        mut entries: Vec<(Id, RawDocumentBuf)>,
+        place: &str,
+    ) -> (usize, usize) {
+        // An `_id` that became a number of another type still finds the document.
+        entries.retain(|(id, _)| documents.contains_key(id));
+        let refused = bench.apply(collection, &entries).await;
+        let after = bench.documents(collection).await;
+        let (mut accepted, mut changed) = (0, 0);
+        for (at, (id, entry)) in entries.iter().enumerate() {
+            let before = &documents[id];
+            if let Some(reason) = refused.get(&at) {
+                let result = update(before, entry);
+                assert!(
+                    matches!(result, Err(ApplyError::Unknown(_))),
+                    "{place}: refused ({reason}), but {}",
+                    told(before, entry, &result, None)
+                );
+            } else {
+                compare(before, entry, after.get(id), place);
+                accepted += 1;
+                changed += usize::from(after.get(id) != Some(before));
+            }
+        }
+        *documents = after;
+        (accepted, changed)
+    }
+
+    fn compare(before: &RawDocument, entry: &RawDocument, after: Option<&RawDocumentBuf>, place: &str) {
+        let result = update(before, entry);
+        match (&result, after) {
+            (Ok(made), Some(after)) if made.as_bytes() == after.as_bytes() => {}
+            // The server took a number for the same as another of another type, and the document has a new `_id`.
+            (Err(ApplyError::Unknown(reason)), None) if reason.contains("another _id") => {}
+            _ => panic!("{place}: {}", told(before, entry, &result, after)),
+        }
+    }
+
+    fn told(
+        before: &RawDocument,
+        entry: &RawDocument,
+        result: &Result<RawDocumentBuf, ApplyError>,
+        after: Option<&RawDocumentBuf>,
+    ) -> String {
+        let result = result.as_ref().map(|made| clean(made).to_string());
+        let after = after.map(|after| clean(after).to_string());
+        format!("{}\n changed by {}\n gave {result:?}\n and not {after:?}", clean(before), clean(entry))
+    }
+
+    fn updates(chance: &mut Chance, documents: &BTreeMap<Id, RawDocumentBuf>, version: Version) -> Vec<bson::Document> {
+        documents.values().map(|document| generate::update(chance, &clean(document), version)).collect()
+    }
+
+    /// The entries of a log so that none has two for one document, in order.
+    fn by_rounds(log: Vec<(Id, RawDocumentBuf)>) -> Vec<Vec<(Id, RawDocumentBuf)>> {
+        let mut seen: BTreeMap<Id, usize> = BTreeMap::new();
+        let mut rounds: Vec<Vec<(Id, RawDocumentBuf)>> = Vec::new();
+        for (id, entry) in log {
+            let round = seen.entry(id.clone()).or_default();
+            if rounds.len() <= *round {
+                rounds.push(Vec::new());
+            }
+            rounds[*round].push((id, entry));
+            *round += 1;
+        }
+        rounds
+    }
+}

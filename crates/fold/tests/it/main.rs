@@ -1,0 +1,36 @@
+//! The crate against real servers of every version the testbed has.
+
+mod apply;
+
+use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version};
+use tokio::sync::OnceCell;
+
+/// One member per version, shared by the tests of this process. Each test has a database of its own.
+async fn shared(version: Version) -> &'static ReplicaSet {
+    static SETS: [OnceCell<ReplicaSet>; 5] = [const { OnceCell::const_new() }; 5];
+    let place = Version::ALL.iter().position(|known| *known == version).expect("ALL holds every version");
+    SETS[place]
+        .get_or_init(|| async {
+            let options = ReplicaSetOptions::default().version(version).cache_gb(0.5);
+            ReplicaSet::start(options).await.expect("a replica set starts")
+        })
+        .await
+}
+
+/// The same check on every release series.
+macro_rules! on_every_version {
+    ($($name:ident),* $(,)?) => { $(
+        mod $name {
+            use oplogue_testkit::Version;
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v4_2() { super::checks::$name(Version::V4_2).await; }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v4_4() { super::checks::$name(Version::V4_4).await; }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v5_0() { super::checks::$name(Version::V5_0).await; }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn v6_0() { super::checks::$name(Version::V6_0).await; }
+        }
+    )* };
+}
+pub(crate) use on_every_version;
