@@ -2,7 +2,7 @@
 //!
 //! Three kinds of change are known, with the rules of MongoDB 4.2 to 6.0 (compared with real servers by the tests of this crate):
 //!
-//! - a **replacement**: a document with an `_id`. `_id` comes first, wherever it stood;
+//! - a **replacement**: a document with an `_id`, which comes first, wherever it stood;
 //! - **modifiers** (`$v: 1`, or none): `$set` and `$unset`, what 4.2 and 4.4 write ([`modifiers`]);
 //! - a **diff** (`$v: 2`): what 5.0 and later write ([`diff`]).
 //!
@@ -86,8 +86,9 @@ impl<'a> Kind<'a> {
             }
         }
         match (operators, id, version) {
-            (false, Some(id), _) => Ok(Kind::Replacement(id)),
-            (true, Some(_), _) => Err(unknown("it begins with an operator and has an _id, which versions read differently")),
+            (true, Some(_), Some(_)) => Err(unknown("it has operators, a $v and an _id, which versions read differently")),
+            // Also when a name like an operator's comes first, as it may since 5.0.
+            (_, Some(id), _) => Ok(Kind::Replacement(id)),
             // Up to 5.0 a replacement that keeps the _id; 6.0 refuses it. No server writes it.
             (false, None, _) => Err(unknown("a replacement without an _id")),
             (true, None, None) => Ok(Kind::Modifiers),

@@ -60,6 +60,7 @@ fn a_replacement_takes_the_place_of_all_but_the_id_which_comes_first() {
             (doc! { "b": 2, "_id": 1, "c": 3 }, doc! { "_id": 1, "b": 2, "c": 3 }),
             (doc! { "_id": 1 }, doc! { "_id": 1 }),
             (doc! { "_id": 1, "$v": 1, "a.b": 2, "": 3 }, doc! { "_id": 1, "$v": 1, "a.b": 2, "": 3 }),
+            (doc! { "$set": 1, "_id": 1 }, doc! { "_id": 1, "$set": 1 }),
         ],
     );
     check_unknown(
@@ -69,7 +70,7 @@ fn a_replacement_takes_the_place_of_all_but_the_id_which_comes_first() {
             (doc! { "_id": 1.0 }, "another _id"),
             (doc! { "b": 2 }, "without an _id"),
             (doc! {}, "without an _id"),
-            (doc! { "$set": { "a": 1 }, "_id": 1 }, "begins with an operator"),
+            (doc! { "$v": 2, "diff": { "u": { "a": 1 } }, "_id": 1 }, "versions read differently"),
         ],
     );
 }

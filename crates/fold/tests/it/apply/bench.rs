@@ -28,10 +28,35 @@ impl Bench {
     pub async fn fill(&self, collection: &str, documents: Vec<Document>) -> BTreeMap<Id, RawDocumentBuf> {
         self.run(self.database, raw(&doc! { "create": collection })).await.expect("a new collection");
         let count = documents.len();
-        self.run(self.database, raw(&doc! { "insert": collection, "documents": documents })).await.expect("the documents are inserted");
+        self.insert(collection, documents).await;
         let documents = self.documents(collection).await;
         assert_eq!(documents.len(), count, "each document is there");
         documents
+    }
+
+    pub async fn create_time_series(&self, collection: &str) {
+        let command = doc! { "create": collection, "timeseries": { "timeField": "at", "metaField": "sensor" } };
+        self.run(self.database, raw(&command)).await.expect("a new collection");
+    }
+
+    pub async fn insert(&self, collection: &str, documents: Vec<Document>) {
+        let command = doc! { "insert": collection, "documents": documents };
+        self.run(self.database, raw(&command)).await.expect("the documents are inserted");
+    }
+
+    /// All inserts (`i`) and updates (`u`) of a collection, in order: kind, document, `o`.
+    pub async fn log(&self, collection: &str) -> Vec<(String, Id, RawDocumentBuf)> {
+        let filter = doc! { "op": { "$in": ["i", "u"] }, "ns": format!("{}.{collection}", self.database) };
+        let entries = self.read("local", "oplog.rs", filter).await;
+        let read = |entry: &RawDocumentBuf| {
+            let part = |name: &str| entry.get_document(name).map(ToOwned::to_owned).ok();
+            let o = part("o").expect("each has it");
+            let kind = entry.get_str("op").expect("each has it").to_owned();
+            // Since 6.0 inserts have an o2 as well.
+            let id = if kind == "u" { id_of(&part("o2").expect("an update has it")) } else { id_of(&o) };
+            (kind, id, o)
+        };
+        entries.iter().map(read).collect()
     }
 
     /// Runs updates of `{q, u, …}`, one a document, and returns the entries they left in the oplog.

@@ -69,7 +69,7 @@ fn of_document(chance: &mut Chance, document: &Document, depth: usize) -> Docume
             0 => drop(sections[0].insert(name, false)),
             1 => drop(sections[1].insert(name, value(chance, 2))),
             2 => drop(sections[2].insert(name, value(chance, 2))),
-            3 | 4 if depth > 0 => {
+            3 | 4 if depth > 0 && name != "_id" => {
                 let below = of_value(chance, document.get(&name), depth - 1);
                 sections[3].insert(format!("s{name}"), below);
             }
