@@ -13,13 +13,14 @@ mod streams;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("names", names::names),
     ("backup_json", metadata::backup_json),
     ("metadata_json", metadata::metadata_json),
     ("bson_stream", streams::bson_stream),
     ("oplog_entries", oplog::oplog_entries),
     ("decompress", streams::decompress),
+    ("update", oplog::update),
 ];
 
 /// Runs the target called `name`.

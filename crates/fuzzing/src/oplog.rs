@@ -1,4 +1,4 @@
-//! Entries of an oplog, as they come out of a slice.
+//! Entries of an oplog, as they come out of a slice, and what they make of documents.
 
 use oplogue_domain::OplogTime;
 use oplogue_format::DocumentReader;
@@ -20,4 +20,17 @@ pub(crate) fn oplog_entries(bytes: &[u8]) {
     }
     let _ = transactions.unfinished();
     let _ = lineage.outcome();
+}
+
+/// The bytes are a document and then updates of it, one after another.
+pub(crate) fn update(bytes: &[u8]) {
+    let mut reader = DocumentReader::new(bytes);
+    let Ok(Some(mut document)) = reader.next_document() else { return };
+    while let Ok(Some(change)) = reader.next_document() {
+        // What is refused leaves the document as it was.
+        let Ok(after) = oplogue_fold::apply::update(&document, &change) else { continue };
+        let id = |document: &bson::RawDocument| document.get("_id").ok().flatten().map(|id| format!("{id:?}"));
+        assert_eq!(id(&after), id(&document), "the _id of {document:?} after {change:?}");
+        document = after;
+    }
 }

@@ -8,7 +8,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("oplogue-oplog", &["oplogue-domain"]),
     ("oplogue-fold", &["oplogue-domain", "oplogue-oplog"]),
     ("oplogue-format", &["oplogue-domain"]),
-    ("oplogue-fuzzing", &["oplogue-domain", "oplogue-oplog", "oplogue-format"]),
+    ("oplogue-fuzzing", &["oplogue-domain", "oplogue-oplog", "oplogue-fold", "oplogue-format"]),
     ("oplogue-storage", &[]),
     ("oplogue-repository", &["oplogue-domain", "oplogue-format", "oplogue-storage"]),
     ("oplogue-mongo", &["oplogue-domain", "oplogue-oplog"]),
