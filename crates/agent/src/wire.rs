@@ -51,6 +51,7 @@ fn collection(collection: &engine::PlannedCollection) -> PlannedCollection {
         document_bytes: collection.document_bytes,
         documents: collection.documents,
         writes: collection.writes,
+        replayed_because: collection.replayed_because.clone(),
         indexes: collection.indexes,
         keeps_uuid: collection.keeps_uuid,
     }
@@ -70,6 +71,8 @@ pub fn report(report: &engine::RestoreReport) -> RestoreReport {
         views: report.views,
         documents_loaded: report.documents_loaded,
         operations_applied: report.operations_applied,
+        operations_folded: report.operations_folded,
+        documents_spared: report.documents_spared,
         indexes: report.indexes,
         users_written: report.users_written,
         roles_written: report.roles_written,

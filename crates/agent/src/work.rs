@@ -12,7 +12,7 @@ use oplogue_api::restores::RestoreInput;
 use oplogue_engine::backup::{self, BackupRequest};
 use oplogue_engine::failure::{Cancelled, Ending, Refused, advice, ending};
 use oplogue_engine::progress::Progress;
-use oplogue_engine::restore::{self, PreparedRestore, RestoreRequest};
+use oplogue_engine::restore::{self, PreparedRestore, Replay, RestoreRequest};
 use oplogue_mongo::{Connection, MongoError};
 use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
@@ -112,6 +112,7 @@ async fn prepare(
         users_and_roles: input.users_and_roles,
         replica_set_mapping: source.map(|source| (target, source)).into_iter().collect(),
         parallel: PARALLEL,
+        replay: Replay::default(),
     };
     restore::prepare(request, progress, cancel).await
 }

@@ -49,6 +49,9 @@ pub struct PlannedCollection {
     pub document_bytes: u64,
     pub documents: u64,
     pub writes: u64,
+    /// Why the server has to apply the writes; `null` when they are folded into the documents on their way in.
+    #[serde(default)]
+    pub replayed_because: Option<String>,
     pub indexes: usize,
     pub keeps_uuid: bool,
 }

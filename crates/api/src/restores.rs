@@ -81,6 +81,12 @@ pub struct RestoreReport {
     pub views: usize,
     pub documents_loaded: u64,
     pub operations_applied: u64,
+    /// Of these, how many were folded into the documents before they were inserted.
+    #[serde(default)]
+    pub operations_folded: u64,
+    /// Documents never sent, because they are gone at the moment.
+    #[serde(default)]
+    pub documents_spared: u64,
     pub indexes: usize,
     pub users_written: usize,
     pub roles_written: usize,

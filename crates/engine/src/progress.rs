@@ -11,11 +11,13 @@ pub enum Step {
     Snapshot,
     /// The oplog that closes a backup.
     Oplog,
+    /// Working out, before anything is touched, what the oplog makes of the documents.
+    Fold,
     /// Dropping what is in the way.
     Clear,
-    /// Inserting the documents of a snapshot.
+    /// Inserting the documents.
     Load,
-    /// Applying oplog entries.
+    /// Having the server apply oplog entries, where they could not be folded.
     Replay,
     /// Building indexes and views.
     Index,
@@ -35,6 +37,7 @@ impl Step {
             Self::Check => "checking every object",
             Self::Snapshot => "reading documents",
             Self::Oplog => "reading the oplog",
+            Self::Fold => "folding the oplog",
             Self::Clear => "dropping what is in the way",
             Self::Load => "loading documents",
             Self::Replay => "applying the oplog",

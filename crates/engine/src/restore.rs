@@ -4,8 +4,11 @@
 //! restore needs to its end (sizes, checksums, framing), follows every collection by its UUID through that oplog, and compares the
 //! outcome with what lies on the target. What comes back can be printed, thrown away, or handed to [`carry_out`].
 //!
-//! [`carry_out`] drops what the plan says, creates each collection that exists at the moment once, under its final name, loads its
-//! documents, applies the oplog in order to exactly those collections, and builds indexes and views last. Because collections are
+//! Then it folds that oplog: what each document becomes by the moment is worked out here, not by the target.
+//!
+//! [`carry_out`] drops what the plan says, creates each collection that exists at the moment once, under its final name, inserts each of
+//! its documents once, in its final state, and builds indexes and views last. A collection whose operations cannot be folded is loaded
+//! as it was, and the server applies them in order. Because collections are
 //! addressed by identity, renames, `$out` and temporary collections are never replayed. If it stops half-way, the target is
 //! incomplete and says so; running the same restore again gives the same result as if it had not stopped.
 
@@ -14,6 +17,7 @@ mod check;
 mod clear;
 mod compose;
 mod feed;
+mod fold;
 mod load;
 mod names;
 mod plan;
@@ -21,6 +25,8 @@ mod prepare;
 mod principals;
 mod prove;
 mod replay;
+mod source;
+mod spill;
 mod survey;
 mod work;
 
@@ -30,6 +36,7 @@ use oplogue_mongo::Connection;
 use oplogue_repository::Repository;
 
 pub use carry_out::{RestoreReport, carry_out};
+pub use fold::{FOLD_MEMORY_BYTES, FoldLimits, Replay};
 pub use plan::{PlannedCollection, PlannedDrop, PlannedOplog, PlannedView, RestorePlan, WritesAfter};
 pub use prepare::{PreparedRestore, prepare};
 pub use prove::Proof;
@@ -50,4 +57,5 @@ pub struct RestoreRequest {
     pub replica_set_mapping: Vec<(ReplicaSetName, ReplicaSetName)>,
     /// Collections loaded at once. At least 1.
     pub parallel: usize,
+    pub replay: Replay,
 }

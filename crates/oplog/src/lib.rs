@@ -25,7 +25,7 @@ pub use error::OplogError;
 pub use lineage::{CollectionId, CollectionKind, CollectionSpec, Lineage, Resolved};
 pub use operation::{Kind, Operation};
 pub use outcome::{Departure, Outcome, SelectError, SelectedSurvivor, SelectedView, Stranger, Survivor, View};
-pub use route::{Principals, Router, Step};
+pub use route::{Destination, Principals, Router, Step};
 pub use rules::{Ddl, DropIndexes, DropTarget, Meaning, meaning};
 pub use transaction::{Transactions, Unfinished};
 

@@ -26,6 +26,17 @@ pub enum Step {
     Command { database: String, command: Document },
 }
 
+/// Where an operation belongs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Destination {
+    /// An insert, update or delete of a document of this collection.
+    Write(CollectionId),
+    /// A command about this collection that must be repeated.
+    Command { collection: CollectionId, database: String, command: Document },
+    /// A change of users or roles.
+    Principal,
+}
+
 /// Where changes of users and roles go: collections beside the real ones, from which they are merged at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principals {
@@ -68,31 +79,47 @@ impl Router {
 
     /// What to do for the next operation; `None` when it is not about anything that is restored, or is in the snapshot already.
     pub fn route(&mut self, operation: &Operation) -> Result<Option<Step>, OplogError> {
-        let resolved = self.lineage.push(operation)?;
-        match (&resolved.meaning, resolved.collection) {
-            (Meaning::Principal, _) => {
-                let scratch = self.scratch(operation);
-                scratch.map(|namespace| write(operation, namespace).map(Step::Write)).transpose()
+        Ok(match self.destination(operation)? {
+            Some(Destination::Write(id)) => {
+                let target = self.targets.get(&id);
+                target.map(|target| write(operation, &target.physical).map(Step::Write)).transpose()?
             }
-            (Meaning::PrincipalsDropped, _) => Ok(self.scratch(operation).map(|namespace| Step::Command {
-                database: namespace.database.clone(),
-                command: doc! { "delete": &namespace.collection, "deletes": [{ "q": {}, "limit": 0 }] },
-            })),
+            Some(Destination::Command { database, command, .. }) => Some(Step::Command { database, command }),
+            Some(Destination::Principal) => self.principal(operation)?,
+            None => None,
+        })
+    }
+
+    /// Where the next operation belongs, for somebody who does not send it to the target; otherwise as [`Router::route`]. To be asked
+    /// instead of it, not as well.
+    pub fn destination(&mut self, operation: &Operation) -> Result<Option<Destination>, OplogError> {
+        let resolved = self.lineage.push(operation)?;
+        Ok(match (&resolved.meaning, resolved.collection) {
+            (Meaning::Principal | Meaning::PrincipalsDropped, _) => self.principals.is_some().then_some(Destination::Principal),
             (Meaning::Write, Some(id)) => {
                 let Some(target) = self.targets.get(&id) else { return Ok(None) };
                 let shown = target.skip_inserts_through.is_some_and(|through| operation.time <= through);
                 if shown && operation.kind == Kind::Insert {
                     return Ok(None);
                 }
-                Ok(Some(Step::Write(write(operation, &target.physical)?)))
+                of_which_document(operation)?;
+                Some(Destination::Write(id))
             }
-            (Meaning::Ddl(ddl), Some(id)) => Ok(self
-                .targets
-                .get(&id)
-                .and_then(|target| command(operation, ddl, target))
-                .map(|command| Step::Command { database: command.0, command: command.1 })),
-            _ => Ok(None),
+            (Meaning::Ddl(ddl), Some(id)) => {
+                let command = self.targets.get(&id).and_then(|target| command(operation, ddl, target));
+                command.map(|(database, command)| Destination::Command { collection: id, database, command })
+            }
+            _ => None,
+        })
+    }
+
+    fn principal(&self, operation: &Operation) -> Result<Option<Step>, OplogError> {
+        let Some(namespace) = self.scratch(operation) else { return Ok(None) };
+        if operation.kind != Kind::Command {
+            return write(operation, namespace).map(Step::Write).map(Some);
         }
+        let command = doc! { "delete": &namespace.collection, "deletes": [{ "q": {}, "limit": 0 }] };
+        Ok(Some(Step::Command { database: namespace.database.clone(), command }))
     }
 
     /// The state of the lineage after the last operation.
@@ -115,15 +142,24 @@ fn write(operation: &Operation, namespace: &Namespace) -> Result<RawDocumentBuf,
     step.append(cstr!("ns"), namespace.to_string());
     append(&mut step, cstr!("o"), &operation.o);
     if operation.kind == Kind::Update {
-        let Some(o2) = &operation.o2 else {
-            return Err(OplogError::malformed(operation.time, "an update does not say of which document: it has no `o2`"));
-        };
-        append(&mut step, cstr!("o2"), o2);
+        if let Some(o2) = of_which_document(operation)? {
+            append(&mut step, cstr!("o2"), o2);
+        }
         if let Some(upsert) = operation.upsert {
             step.append(cstr!("b"), upsert);
         }
     }
     Ok(step)
+}
+
+/// The `o2` of an update, which must have one.
+fn of_which_document(operation: &Operation) -> Result<Option<&RawDocument>, OplogError> {
+    match &operation.o2 {
+        None if operation.kind == Kind::Update => {
+            Err(OplogError::malformed(operation.time, "an update does not say of which document: it has no `o2`"))
+        }
+        o2 => Ok(o2.as_deref()),
+    }
 }
 
 fn append(step: &mut RawDocumentBuf, key: &CStr, document: &RawDocument) {

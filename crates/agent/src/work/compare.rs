@@ -75,6 +75,7 @@ mod tests {
             document_bytes: 0,
             documents: 0,
             writes: 0,
+            replayed_because: None,
             indexes: 1,
             keeps_uuid: true,
         };

@@ -1,8 +1,11 @@
 //! `oplogue restore`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueHint};
 use oplogue_domain::plan::Moment;
 use oplogue_domain::{BackupName, NamespacePattern, OplogTime, Rename, ReplicaSetName};
+use oplogue_engine::restore::{FoldLimits, Replay};
 
 use super::{ConnectionArgs, StorageArgs};
 
@@ -54,6 +57,9 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = super::value::parse_count)]
     pub parallel: usize,
 
+    #[command(flatten)]
+    pub fold: FoldArgs,
+
     /// Check everything, print the plan, touch nothing
     #[arg(long)]
     pub plan: bool,
@@ -61,6 +67,36 @@ pub struct RestoreArgs {
     /// Yes: drop what the plan says is dropped
     #[arg(long)]
     pub yes: bool,
+}
+
+/// How the oplog comes into the result.
+#[derive(Debug, Args)]
+pub struct FoldArgs {
+    /// Memory for what the oplog says of the documents; what is more goes to a temporary file
+    ///
+    /// The oplog is folded into the documents before they are inserted: each goes to the server once, as it is at the moment.
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = super::parse_bytes)]
+    pub fold_memory: u64,
+
+    /// Where temporary files are made, instead of where the system keeps them
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub temp_dir: Option<PathBuf>,
+
+    /// Load the backup as it is and let the server apply the oplog to it
+    ///
+    /// Much slower, with the same result. It needs no temporary file, and what a server makes of an operation is beyond doubt.
+    #[arg(long)]
+    pub replay_on_server: bool,
+}
+
+impl FoldArgs {
+    pub fn replay(self) -> Replay {
+        if self.replay_on_server {
+            return Replay::OnServer;
+        }
+        let memory_bytes_max = usize::try_from(self.fold_memory).unwrap_or(usize::MAX);
+        Replay::Fold(FoldLimits { memory_bytes_max, folder: self.temp_dir })
+    }
 }
 
 /// Which moment. Exactly one.

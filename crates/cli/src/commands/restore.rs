@@ -23,6 +23,7 @@ pub async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
         users_and_roles: args.users_and_roles,
         replica_set_mapping: args.replset_remapping,
         parallel: args.parallel,
+        replay: args.fold.replay(),
     };
     let progress = progress::for_stderr();
     let prepared = restore::prepare(request, progress.clone(), cancel.clone()).await?;

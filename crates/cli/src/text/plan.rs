@@ -77,6 +77,9 @@ fn creates(plan: &RestorePlan) -> String {
         if collection.time_series {
             remarks.push("time series, counted in buckets".to_owned());
         }
+        if let Some(why) = &collection.replayed_because {
+            remarks.push(format!("the server applies its writes, because {why}"));
+        }
         table.row([
             collection.target.to_string(),
             words::count(collection.documents),

@@ -18,6 +18,11 @@ pub fn report(plan: &RestorePlan, report: &RestoreReport, style: Style) -> Strin
         words::counted(report.indexes as u64, "index", "indexes"),
         words::elapsed(seconds),
     );
+    if report.operations_folded > 0 {
+        let folded = words::counted(report.operations_folded, "operation was", "operations were");
+        let spared = words::counted(report.documents_spared, "document that is gone by then was", "documents that are gone by then were");
+        let _ = writeln!(text, "  {folded} folded into documents before they were sent; {spared} not sent");
+    }
     if report.users_written + report.roles_written > 0 {
         let users = words::counted(report.users_written as u64, "user", "users");
         let _ = writeln!(text, "  {users}, {} written", words::counted(report.roles_written as u64, "role", "roles"));

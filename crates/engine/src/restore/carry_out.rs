@@ -1,17 +1,21 @@
 //! Does what the plan says, step by step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt};
 use oplogue_domain::{BackupName, OplogTime};
-use oplogue_oplog::{CollectionKind, Lineage, Router};
+use oplogue_fold::Tally;
+use oplogue_oplog::{CollectionId, CollectionKind};
 use tokio_util::sync::CancellationToken;
 
+use super::load::Loading;
 use super::prepare::PreparedRestore;
 use super::principals::{self, TouchedPrincipals};
 use super::prove::{Proof, prove};
+use super::replay::Replayed;
 use super::work::Work;
 use super::{clear, load, replay};
 use crate::failure::Cancelled;
@@ -24,10 +28,13 @@ pub struct RestoreReport {
     pub through: OplogTime,
     pub collections: usize,
     pub views: usize,
-    /// Loaded from the snapshot.
+    /// Inserted.
     pub documents_loaded: u64,
-    /// Oplog operations applied.
+    /// Oplog operations applied, those included that were folded.
     pub operations_applied: u64,
+    pub operations_folded: u64,
+    /// Documents that were never sent to the server, because they are gone at the moment.
+    pub documents_spared: u64,
     pub indexes: usize,
     pub users_written: usize,
     pub roles_written: usize,
@@ -55,7 +62,12 @@ impl Stopwatch {
 
 /// Carries a plan out. From the first drop on the target is incomplete until this returns `Ok`; an error or [`Cancelled`] says how far it
 /// came. The same restore can simply be run again.
-pub async fn carry_out(prepared: PreparedRestore, progress: Arc<dyn Progress>, cancel: CancellationToken) -> anyhow::Result<RestoreReport> {
+pub async fn carry_out(
+    mut prepared: PreparedRestore,
+    progress: Arc<dyn Progress>,
+    cancel: CancellationToken,
+) -> anyhow::Result<RestoreReport> {
+    let ways = std::mem::take(&mut prepared.ways.collections);
     let connection = &prepared.request.connection;
     let plan = &prepared.plan;
     let parallel = prepared.request.parallel.max(1);
@@ -66,7 +78,8 @@ pub async fn carry_out(prepared: PreparedRestore, progress: Arc<dyn Progress>, c
     clear::clear(connection, plan, &progress).await.context("clear the target")?;
     watch.done(Step::Clear);
 
-    let documents_loaded = load::load(connection, &prepared.request.repository, &prepared.work, parallel, &progress, &cancel).await?;
+    let loading = Loading { connection, repository: &prepared.request.repository, progress: &progress, cancel: &cancel };
+    let loaded = load::load(loading, &prepared.work, ways, parallel).await?;
     watch.done(Step::Load);
 
     let mut touched = TouchedPrincipals::default();
@@ -75,11 +88,13 @@ pub async fn carry_out(prepared: PreparedRestore, progress: Arc<dyn Progress>, c
             .await
             .context("stage users and roles")?;
     }
-    let selected: Vec<_> = prepared.work.iter().map(|one| one.selected.clone()).collect();
-    let lineage = Lineage::from_snapshot(prepared.specs.clone());
-    let router = Router::new(lineage, &selected, prepared.principals.then(principals::scratch));
-    let replayed = replay::replay(&prepared, router, &mut touched, &progress, &cancel).await.context("apply the oplog")?;
-    watch.done(Step::Replay);
+    let replayed: BTreeSet<CollectionId> = loaded.iter().filter(|one| one.replay.is_some()).map(|one| one.id).collect();
+    let work: Vec<&Work> = prepared.work.iter().filter(|one| replayed.contains(&one.selected.survivor.id)).collect();
+    let mut replayed = Replayed::default();
+    if !work.is_empty() || prepared.principals && prepared.ways.principals {
+        replayed = replay::replay(&prepared, &work, &mut touched, &progress, &cancel).await.context("apply the oplog")?;
+        watch.done(Step::Replay);
+    }
 
     let indexes = build(&prepared, parallel, &progress, &cancel).await?;
     watch.done(Step::Index);
@@ -97,10 +112,11 @@ pub async fn carry_out(prepared: PreparedRestore, progress: Arc<dyn Progress>, c
         watch.done(Step::Principals);
     }
     connection.majority_barrier().await.context("wait until a majority of the members has everything")?;
-    if replayed.lost_updates > 0 {
+    let tally = |of: fn(&Tally) -> u64| loaded.iter().map(|one| of(&one.tally)).sum::<u64>();
+    let lost_updates = replayed.lost_updates + tally(|tally| tally.lost_updates);
+    if lost_updates > 0 {
         notes.push(format!(
-            "{} updates found no document to update: base and oplog do not fit together, compare the result with care",
-            replayed.lost_updates
+            "{lost_updates} updates found no document to update: base and oplog do not fit together, compare the result with care"
         ));
     }
     progress.begin(Step::Prove, Unit::Items, None);
@@ -112,8 +128,10 @@ pub async fn carry_out(prepared: PreparedRestore, progress: Arc<dyn Progress>, c
         through: plan.through,
         collections: prepared.work.len(),
         views: prepared.views.len(),
-        documents_loaded,
-        operations_applied: replayed.operations,
+        documents_loaded: loaded.iter().map(|one| one.documents).sum(),
+        operations_applied: replayed.operations + tally(|tally| tally.operations),
+        operations_folded: tally(|tally| tally.operations),
+        documents_spared: tally(|tally| tally.documents_spared),
         indexes,
         users_written,
         roles_written,

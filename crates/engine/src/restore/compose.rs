@@ -11,6 +11,7 @@ use oplogue_repository::SnapshotContents;
 
 use super::RestoreRequest;
 use super::check::Checked;
+use super::fold::Ways;
 use super::plan::{PlannedCollection, PlannedDrop, PlannedOplog, PlannedView, RestorePlan, WritesAfter, estimate_seconds};
 use super::work::Work;
 use crate::failure::Refused;
@@ -34,6 +35,7 @@ pub(super) struct Inputs<'a> {
     pub work: &'a [Work],
     pub views: &'a [SelectedView],
     pub checked: &'a BTreeMap<Namespace, Checked>,
+    pub ways: &'a Ways,
     pub principals: bool,
     pub unfinished: usize,
     pub writes_after: WritesAfter,
@@ -66,13 +68,14 @@ pub(super) fn fits(base: &Backup, target: &Versions) -> Result<(), Refused> {
 
 pub(super) fn compose(inputs: Inputs<'_>) -> RestorePlan {
     let Inputs { request, target, base, choice, part, contents, work, .. } = &inputs;
-    let collections: Vec<PlannedCollection> = work.iter().map(|one| planned(one, inputs.checked)).collect();
+    let collections: Vec<PlannedCollection> = work.iter().map(|one| planned(one, inputs.checked, inputs.ways)).collect();
     let views: Vec<PlannedView> = inputs
         .views
         .iter()
         .map(|selected| PlannedView { namespace: selected.view.namespace.clone(), target: selected.target.clone() })
         .collect();
-    let operations = collections.iter().map(|collection| collection.writes).sum();
+    let operations: u64 = collections.iter().map(|collection| collection.writes).sum();
+    let replayed = collections.iter().filter(|one| one.replayed_because.is_some()).map(|one| one.writes).sum();
     let document_bytes = collections.iter().map(|collection| collection.document_bytes).sum();
     RestorePlan {
         base: base.name.clone(),
@@ -97,14 +100,14 @@ pub(super) fn compose(inputs: Inputs<'_>) -> RestorePlan {
         operations,
         writes_after: inputs.writes_after,
         unfinished_transactions: inputs.unfinished,
-        seconds_estimate: estimate_seconds(document_bytes, operations, collections.len()),
+        seconds_estimate: estimate_seconds(document_bytes, operations - replayed, replayed, collections.len()),
         warnings: warnings(&inputs),
         collections,
         views,
     }
 }
 
-fn planned(one: &Work, checked: &BTreeMap<Namespace, Checked>) -> PlannedCollection {
+fn planned(one: &Work, checked: &BTreeMap<Namespace, Checked>, ways: &Ways) -> PlannedCollection {
     let survivor = &one.selected.survivor;
     let documents = one.load.as_ref().and_then(|load| checked.get(&load.namespace)).map_or(0, |checked| checked.documents);
     PlannedCollection {
@@ -115,6 +118,7 @@ fn planned(one: &Work, checked: &BTreeMap<Namespace, Checked>) -> PlannedCollect
         document_bytes: one.load.as_ref().map_or(0, |load| load.bytes),
         documents,
         writes: survivor.writes,
+        replayed_because: ways.replayed_because(survivor.id).map(str::to_owned),
         indexes: survivor.indexes.len(),
         keeps_uuid: one.keep_uuid && survivor.kind == CollectionKind::Collection,
     }

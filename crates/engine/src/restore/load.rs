@@ -1,16 +1,24 @@
-//! Creates the collections of the plan and loads their documents from the snapshot.
+//! Creates the collections of the plan and fills them: with their documents as they are at the moment where these are folded, otherwise as
+//! the snapshot holds them.
+//!
+//! Each collection is complete by itself. One whose fold meets a document that it cannot be sure of is dropped, created again and loaded as
+//! the snapshot holds it; the oplog is applied to it afterwards.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt};
 use oplogue_domain::Namespace;
+use oplogue_fold::Tally;
 use oplogue_mongo::{Connection, MongoError};
-use oplogue_oplog::CollectionKind;
+use oplogue_oplog::{CollectionId, CollectionKind};
 use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
 
+use super::fold::Way;
+use super::source::Source;
 use super::work::Work;
 use crate::failure::Cancelled;
 use crate::progress::{Progress, Step, Unit};
@@ -21,43 +29,120 @@ const BATCHES_IN_FLIGHT: usize = 2;
 /// The server's code for a collection that is there already.
 const NAMESPACE_EXISTS: i32 = 48;
 
-/// Creates every collection and loads it, `parallel` collections at a time, the largest first. Returns how many documents were loaded.
+/// A collection that has its documents.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub id: CollectionId,
+    /// Inserted; for a collection that was loaded twice, the second time.
+    pub documents: u64,
+    /// What was folded.
+    pub tally: Tally,
+    /// Its documents are those of the snapshot: the server has to apply the oplog, and why.
+    pub replay: Option<String>,
+}
+
+/// What loading needs.
+#[derive(Clone, Copy)]
+pub(super) struct Loading<'a> {
+    pub connection: &'a Connection,
+    pub repository: &'a Repository,
+    pub progress: &'a Arc<dyn Progress>,
+    pub cancel: &'a CancellationToken,
+}
+
+/// Creates every collection and loads it, `parallel` collections at a time, the largest first.
 pub(super) async fn load(
-    connection: &Connection,
-    repository: &Repository,
+    loading: Loading<'_>,
     work: &[Work],
+    mut ways: BTreeMap<CollectionId, Way>,
     parallel: usize,
-    progress: &Arc<dyn Progress>,
-    cancel: &CancellationToken,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<Vec<Loaded>> {
     let total = work.iter().filter_map(|one| one.load.as_ref()).map(|collection| collection.bytes).sum();
-    progress.begin(Step::Load, Unit::Bytes, Some(total));
+    loading.progress.begin(Step::Load, Unit::Bytes, Some(total));
     let mut order: Vec<&Work> = work.iter().collect();
     order.sort_by_key(|one| std::cmp::Reverse(one.load.as_ref().map_or(0, |collection| collection.bytes)));
     let done = AtomicU64::new(0);
     let loads = order.into_iter().map(|one| {
+        let way = ways.remove(&one.selected.survivor.id);
         let done = &done;
         async move {
-            let target = &one.selected.target;
-            create(connection, one).await.with_context(|| format!("create `{target}`"))?;
-            let documents = fill(connection, repository, one, progress, cancel).await.with_context(|| format!("load `{target}`"));
-            let documents = documents.map_err(|error| stopped(error, done.load(Ordering::Relaxed), work.len()))?;
+            let loaded = loading.bring(one, way).await;
+            let loaded = loaded.map_err(|error| stopped(error, done.load(Ordering::Relaxed), work.len()))?;
             done.fetch_add(1, Ordering::Relaxed);
-            anyhow::Ok(documents)
+            anyhow::Ok(loaded)
         }
     });
-    let documents =
-        futures::stream::iter(loads).buffer_unordered(parallel.max(1)).try_fold(0, |sum, one| async move { Ok(sum + one) }).await?;
-    progress.end(Step::Load);
-    Ok(documents)
+    let loaded = futures::stream::iter(loads).buffer_unordered(parallel.max(1)).try_collect().await?;
+    loading.progress.end(Step::Load);
+    Ok(loaded)
+}
+
+impl Loading<'_> {
+    /// Brings one collection in. Dropped half-way, it holds some of its documents.
+    async fn bring(self, one: &Work, way: Option<Way>) -> anyhow::Result<Loaded> {
+        let (id, target) = (one.selected.survivor.id, &one.selected.target);
+        let object = one.load.as_ref().and_then(|collection| collection.object.as_ref());
+        let stream = || object.map(|object| self.repository.read_documents(object));
+        let creating = || format!("create `{target}`");
+        let filling = || format!("load `{target}`");
+        create(self.connection, one).await.with_context(creating)?;
+        let why = match way {
+            Some(Way::Folded { documents: folded, commands }) => {
+                let mut source = Source::folded(stream(), folded);
+                let documents = self.fill(one, &mut source).await.with_context(filling)?;
+                match source.failure() {
+                    None => {
+                        for (database, command) in &commands {
+                            self.connection
+                                .run_ddl(database, command)
+                                .await
+                                .with_context(|| format!("change the options of `{target}`"))?;
+                        }
+                        let mut tally = source.tally();
+                        tally.operations += commands.len() as u64;
+                        return Ok(Loaded { id, documents, tally, replay: None });
+                    }
+                    Some(why) => {
+                        self.progress.note(&format!("`{target}` is loaded again, and the server applies the oplog to it: {why}"));
+                        self.connection.drop_namespace(target).await.with_context(|| format!("drop `{target}` to load it again"))?;
+                        create(self.connection, one).await.with_context(creating)?;
+                        why
+                    }
+                }
+            }
+            Some(Way::Replayed(why)) => why,
+            None => "nothing was folded".to_owned(),
+        };
+        let documents = self.fill(one, &mut Source::plain(stream())).await.with_context(filling)?;
+        Ok(Loaded { id, documents, tally: Tally::default(), replay: Some(why) })
+    }
+
+    /// Inserts everything that the source gives. Returns how many documents that were.
+    async fn fill(self, one: &Work, source: &mut Source) -> anyhow::Result<u64> {
+        let namespace = data_namespace(one);
+        // The order of a capped collection is part of it.
+        let in_flight = if one.is_capped() { 1 } else { BATCHES_IN_FLIGHT };
+        let batches =
+            futures::stream::try_unfold(source, |source| async move { anyhow::Ok(source.next().await?.map(|batch| (batch, source))) });
+        let inserted = batches.map_ok(|batch| {
+            let namespace = &namespace;
+            async move {
+                if self.cancel.is_cancelled() {
+                    return Err(Stopped.into());
+                }
+                self.connection.insert_batch(namespace, &batch.documents).await?;
+                self.progress.advance(Step::Load, batch.read_bytes);
+                anyhow::Ok(batch.documents.len() as u64)
+            }
+        });
+        inserted.try_buffered(in_flight).try_fold(0, |sum, one| async move { Ok(sum + one) }).await
+    }
 }
 
 /// Tells a cancelled load where it stood.
 fn stopped(error: anyhow::Error, done: u64, total: usize) -> anyhow::Error {
     if error.chain().any(|cause| cause.is::<Stopped>()) {
-        let state = format!(
-            "the target is incomplete: {done} of {total} collections were loaded, and the oplog was not applied. Run the same restore again"
-        );
+        let state = format!("the target is incomplete: {done} of {total} collections have their documents. Run the same restore again");
         return Cancelled { state }.into();
     }
     error
@@ -88,36 +173,4 @@ pub(super) fn data_namespace(one: &Work) -> Namespace {
         CollectionKind::TimeSeries => one.selected.target.buckets(),
         _ => one.selected.target.clone(),
     }
-}
-
-async fn fill(
-    connection: &Connection,
-    repository: &Repository,
-    one: &Work,
-    progress: &Arc<dyn Progress>,
-    cancel: &CancellationToken,
-) -> anyhow::Result<u64> {
-    let Some(object) = one.load.as_ref().and_then(|collection| collection.object.as_ref()) else { return Ok(0) };
-    let namespace = data_namespace(one);
-    // The order of a capped collection is part of it.
-    let in_flight = if one.is_capped() { 1 } else { BATCHES_IN_FLIGHT };
-    let stream = repository.read_documents(object);
-    let batches =
-        futures::stream::try_unfold(
-            stream,
-            |mut stream| async move { anyhow::Ok(stream.next_batch().await?.map(|batch| (batch, stream))) },
-        );
-    let inserted = batches.map_ok(|batch| {
-        let namespace = &namespace;
-        async move {
-            if cancel.is_cancelled() {
-                return Err(Stopped.into());
-            }
-            let bytes = batch.iter().map(|document| document.as_bytes().len() as u64).sum();
-            connection.insert_batch(namespace, &batch).await?;
-            progress.advance(Step::Load, bytes);
-            anyhow::Ok(batch.len() as u64)
-        }
-    });
-    inserted.try_buffered(in_flight).try_fold(0, |sum, one| async move { Ok(sum + one) }).await
 }

@@ -17,6 +17,8 @@ pub struct PlannedCollection {
     pub documents: u64,
     /// Oplog operations to apply to it.
     pub writes: u64,
+    /// Why the server has to apply them; `None` when they are folded into the documents.
+    pub replayed_because: Option<String>,
     pub indexes: usize,
     /// The UUID it had is given to it again.
     pub keeps_uuid: bool,
@@ -95,15 +97,18 @@ pub struct RestorePlan {
 }
 
 /// Rates from which the time is estimated, measured on two cores with everything on one machine: loading (bytes of documents per
-/// second), applying (operations per second), and a fixed cost per collection in seconds.
+/// second), folding and applying (operations per second), and a fixed cost per collection in seconds.
 const LOAD_BYTES_PER_SECOND: f64 = 45e6;
-const OPERATIONS_PER_SECOND: f64 = 8_000.0;
+const FOLDED_PER_SECOND: f64 = 200_000.0;
+const REPLAYED_PER_SECOND: f64 = 8_000.0;
 const COLLECTION_SECONDS: f64 = 0.02;
 
 /// About how long carrying out will take, in whole seconds, at least 1.
-pub fn estimate_seconds(document_bytes: u64, operations: u64, collections: usize) -> u64 {
-    let seconds =
-        document_bytes as f64 / LOAD_BYTES_PER_SECOND + operations as f64 / OPERATIONS_PER_SECOND + collections as f64 * COLLECTION_SECONDS;
+pub fn estimate_seconds(document_bytes: u64, folded: u64, replayed: u64, collections: usize) -> u64 {
+    let seconds = document_bytes as f64 / LOAD_BYTES_PER_SECOND
+        + folded as f64 / FOLDED_PER_SECOND
+        + replayed as f64 / REPLAYED_PER_SECOND
+        + collections as f64 * COLLECTION_SECONDS;
     seconds.ceil().max(1.0) as u64
 }
 
@@ -111,6 +116,11 @@ impl RestorePlan {
     /// True when something on the target is dropped, which needs a yes.
     pub fn overwrites(&self) -> bool {
         !self.drops.is_empty()
+    }
+
+    /// Of the operations, those that the server has to apply.
+    pub fn replayed_operations(&self) -> u64 {
+        self.collections.iter().filter(|one| one.replayed_because.is_some()).map(|one| one.writes).sum()
     }
 
     /// Uncompressed bytes of documents to load.
@@ -125,9 +135,10 @@ mod tests {
 
     #[test]
     fn an_estimate_is_never_zero_and_grows_with_each_part() {
-        assert_eq!(estimate_seconds(0, 0, 0), 1);
-        assert!(estimate_seconds(1_000_000_000, 0, 1) > 20);
-        assert!(estimate_seconds(0, 800_000, 1) >= 100);
-        assert!(estimate_seconds(0, 0, 1_000) >= 20);
+        assert_eq!(estimate_seconds(0, 0, 0, 0), 1);
+        assert!(estimate_seconds(1_000_000_000, 0, 0, 1) > 20);
+        assert!(estimate_seconds(0, 800_000, 0, 1) >= 4);
+        assert!(estimate_seconds(0, 0, 800_000, 1) >= 100);
+        assert!(estimate_seconds(0, 0, 0, 1_000) >= 20);
     }
 }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::RestoreRequest;
 use super::check::{self, Checked};
 use super::compose::{self, TargetFacts};
+use super::fold::{self, Ways};
 use super::names;
 use super::plan::RestorePlan;
 use super::survey::{survey, untouched};
@@ -32,6 +33,7 @@ pub struct PreparedRestore {
     pub(super) work: Vec<Work>,
     pub(super) views: Vec<SelectedView>,
     pub(super) principals: bool,
+    pub(super) ways: Ways,
 }
 
 /// Chooses, reads and checks. The plan that comes back can be printed, dropped or carried out.
@@ -136,6 +138,9 @@ async fn prepare_unless_cancelled(
     // A restore of everything drops what came later, too: every write counts.
     let everything = request.selection.is_everything();
     let concerned = |id| everything || restored.contains(&id);
+    let inputs =
+        fold::Inputs { request: &request, part: &part, specs: &specs, work: &work, checked: &checked, principals, survey: &survey };
+    let ways = fold::fold(inputs, progress, cancel).await?;
     let writes_after = survey.writes_after(&request.repository, &part, choice.through, concerned).await?;
     let plan = compose::compose(compose::Inputs {
         request: &request,
@@ -148,11 +153,12 @@ async fn prepare_unless_cancelled(
         work: &work,
         views: &views,
         checked: &checked,
+        ways: &ways,
         principals,
         unfinished: survey.unfinished,
         writes_after,
     });
-    Ok(PreparedRestore { plan, request, part, contents, specs, work, views, principals })
+    Ok(PreparedRestore { plan, request, part, contents, specs, work, views, principals, ways })
 }
 
 async fn target_facts(request: &RestoreRequest) -> anyhow::Result<TargetFacts> {

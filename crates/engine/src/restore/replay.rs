@@ -1,4 +1,4 @@
-//! Applies the oplog to the loaded collections, in order, in large batches.
+//! Has the server apply the oplog to collections that hold the documents of the snapshot, in order, in large batches.
 //!
 //! This is the reference way: the server itself applies every operation. Inserts into capped collections go as plain inserts, because
 //! `applyOps` of old servers does not make room for them (seen on 4.2.6); they are kept in order with everything else on that collection.
@@ -10,13 +10,14 @@ use anyhow::Context;
 use bson::RawDocumentBuf;
 use oplogue_domain::{Namespace, OplogTime};
 use oplogue_mongo::{Connection, MongoError};
-use oplogue_oplog::{Batch, Batcher, Router, Step as Routed, Transactions};
+use oplogue_oplog::{Batch, Batcher, Lineage, Router, Step as Routed, Transactions};
 use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::Feed;
 use super::prepare::PreparedRestore;
-use super::principals::TouchedPrincipals;
+use super::principals::{self, TouchedPrincipals};
+use super::work::Work;
 use crate::failure::Cancelled;
 use crate::progress::{Progress, Step, Unit};
 
@@ -51,16 +52,21 @@ struct Replay<'a> {
     replayed: Replayed,
 }
 
+/// Applies to the collections of `work`, and to users and roles where they are restored, what the oplog says of them.
 pub(super) async fn replay(
     prepared: &PreparedRestore,
-    mut router: Router,
+    work: &[&Work],
     touched: &mut TouchedPrincipals,
     progress: &Arc<dyn Progress>,
     cancel: &CancellationToken,
 ) -> anyhow::Result<Replayed> {
     let repository: &Repository = &prepared.request.repository;
-    progress.begin(Step::Replay, Unit::Entries, Some(prepared.plan.operations));
-    let capped = prepared.work.iter().filter(|one| one.is_capped()).map(|one| one.selected.target.to_string());
+    let operations = work.iter().map(|one| one.selected.survivor.writes).sum();
+    progress.begin(Step::Replay, Unit::Entries, Some(operations));
+    let selected: Vec<_> = work.iter().map(|one| one.selected.clone()).collect();
+    let lineage = Lineage::from_snapshot(prepared.specs.clone());
+    let mut router = Router::new(lineage, &selected, prepared.principals.then(principals::scratch));
+    let capped = work.iter().filter(|one| one.is_capped()).map(|one| one.selected.target.to_string());
     let mut replay = Replay {
         connection: &prepared.request.connection,
         progress: progress.as_ref(),
@@ -79,7 +85,7 @@ pub(super) async fn replay(
     while let Some(entries) = feed.next().await.context("read the oplog")? {
         if cancel.is_cancelled() {
             let state = format!(
-                "the target is incomplete: its collections are loaded, and the oplog is applied up to {at} instead of {}. Run the same restore again",
+                "the target is incomplete: its collections are loaded, and to some the oplog is applied only up to {at} instead of {}. Run the same restore again",
                 prepared.plan.through
             );
             return Err(Cancelled { state }.into());

@@ -65,13 +65,18 @@ pub(super) async fn survey(
     Ok(Survey { outcome, unfinished: transactions.unfinished().len(), lineage, transactions })
 }
 
-fn cannot_apply(error: oplogue_oplog::OplogError) -> anyhow::Error {
+pub(super) fn cannot_apply(error: oplogue_oplog::OplogError) -> anyhow::Error {
     Refused::new(error.to_string())
         .advise("choose a moment before this entry, or restore the backup alone with --backup; nothing was touched")
         .into()
 }
 
 impl Survey {
+    /// How many entries lead to the moment.
+    pub(super) fn entries(&self) -> u64 {
+        self.transactions.entries()
+    }
+
     /// Counts the writes after the moment that are on the storage and concern what is restored: `concerned` says which collections. To be
     /// asked once: the lineage goes on to the last of them, the outcome stays that of the moment.
     pub(super) async fn writes_after(

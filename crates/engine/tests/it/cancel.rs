@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bson::{Document, doc};
 use oplogue_engine::failure::{Ending, ending};
 use oplogue_engine::progress::{Progress, Step, Unit};
-use oplogue_engine::restore::{self, RestoreRequest};
+use oplogue_engine::restore::{self, Replay, RestoreRequest};
 use tokio_util::sync::CancellationToken;
 
 use crate::stage::{self, Stage, fill, measure, run};
@@ -67,7 +67,9 @@ async fn a_cancelled_restore_says_what_it_leaves_and_can_be_run_again() -> anyho
     let live = stage.state().await?;
 
     // While it prepares, and before the first drop: nothing is touched.
-    for (step, on_advance) in [(Step::Prepare, false), (Step::Check, true), (Step::Oplog, false), (Step::Oplog, true)] {
+    let before_harm =
+        [(Step::Prepare, false), (Step::Check, true), (Step::Oplog, false), (Step::Oplog, true), (Step::Fold, false), (Step::Fold, true)];
+    for (step, on_advance) in before_harm {
         let told = stopped_at(stage.request(then.time).await?, step, on_advance).await?;
         assert!(told.contains("nothing on the target was touched"), "{step:?}: {told}");
         stage.must_be(&live).await?;
@@ -88,12 +90,16 @@ async fn a_cancelled_restore_says_what_it_leaves_and_can_be_run_again() -> anyho
         (Step::Replay, true, "incomplete"),
         (Step::Index, false, "incomplete"),
     ] {
-        let said = stopped_at(stage.request(then.time).await?, step, on_advance).await?;
+        let mut request = stage.request(then.time).await?;
+        if step == Step::Replay {
+            request.replay = Replay::OnServer;
+        }
+        let said = stopped_at(request, step, on_advance).await?;
         assert!(said.contains(told) && said.contains("Run the same restore again"), "{step:?}: {said}");
     }
     stage::restore(stage.request(then.time).await?).await?;
     stage.must_be(&then.state).await?;
-    let said = stopped_at(stage.request(then.time).await?, Step::Replay, true).await?;
+    let said = stopped_at(stage.request(then.time).await?, Step::Load, true).await?;
     assert!(said.contains("incomplete"), "{said}");
     stage::restore(stage.request(then.time).await?).await?;
     stage.must_be(&then.state).await

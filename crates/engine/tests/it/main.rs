@@ -5,6 +5,8 @@ mod cancel;
 mod damage;
 mod disaster;
 mod exactness;
+mod folding;
+mod generated;
 mod load;
 mod pbm_mistakes;
 mod pbm_repositories;

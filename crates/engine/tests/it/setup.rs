@@ -11,7 +11,7 @@ use oplogue_domain::plan::Moment;
 use oplogue_domain::{BackupName, NamespaceSelection, OplogTime};
 use oplogue_engine::backup::{self, BackupRequest};
 use oplogue_engine::progress::Silent;
-use oplogue_engine::restore::RestoreRequest;
+use oplogue_engine::restore::{Replay, RestoreRequest};
 use oplogue_engine::slice::{self, SliceEvent, SliceRequest};
 use oplogue_format::compression::Compression;
 use oplogue_mongo::{ConnectOptions, Connection};
@@ -60,6 +60,7 @@ pub async fn restore_request(set: &ReplicaSet, repository: &Repository, moment: 
         users_and_roles: false,
         replica_set_mapping: Vec::new(),
         parallel: 2,
+        replay: Replay::default(),
     })
 }
 

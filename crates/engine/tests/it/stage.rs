@@ -15,7 +15,7 @@ use oplogue_domain::{BackupName, NamespaceSelection, OplogTime};
 use oplogue_engine::backup;
 use oplogue_engine::failure::{Ending, advice, ending};
 use oplogue_engine::progress::Silent;
-use oplogue_engine::restore::{self, PreparedRestore, RestoreReport, RestoreRequest};
+use oplogue_engine::restore::{self, FoldLimits, PreparedRestore, Replay, RestoreReport, RestoreRequest};
 use oplogue_repository::Repository;
 use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, State, capture, differences};
 use tempfile::TempDir;
@@ -108,6 +108,11 @@ pub async fn prepare(request: RestoreRequest) -> anyhow::Result<PreparedRestore>
 pub async fn restore(request: RestoreRequest) -> anyhow::Result<RestoreReport> {
     let prepared = prepare(request).await.context("prepare")?;
     restore::carry_out(prepared, Arc::new(Silent), CancellationToken::new()).await.context("carry out")
+}
+
+/// A fold with hardly any memory: everything goes by way of a temporary file in `folder`.
+pub fn tiny_fold(folder: &Path) -> Replay {
+    Replay::Fold(FoldLimits { memory_bytes_max: 4096, folder: Some(folder.to_owned()) })
 }
 
 /// What a refusal says, its advice included. Anything else is an error.

@@ -1,6 +1,9 @@
-//! The crate against real servers of every version the testbed has.
+//! One update against real servers of every version the testbed has; whole folds against a server simulated in the plainest way.
 
 mod apply;
+mod model;
+mod spilling;
+mod support;
 
 use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version};
 use tokio::sync::OnceCell;

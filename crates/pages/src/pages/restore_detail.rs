@@ -99,7 +99,7 @@ fn proof(restore: &Restore, report: &RestoreReport) -> Markup {
         (figures(&[
             ("Collections", number::count(report.collections as u64), html! { (number::plural(report.views as u64, "view", "views")) }),
             ("Documents", number::count(report.documents_loaded), html! { "loaded" }),
-            ("Operations", number::count(report.operations_applied), html! { "of oplog applied" }),
+            ("Operations", number::count(report.operations_applied), html! { "of oplog, " (number::count_text(report.operations_folded)) " folded" }),
             ("Indexes", number::count(report.indexes as u64), html! {}),
             ("Took", number::duration(seconds), html! {}),
         ]))

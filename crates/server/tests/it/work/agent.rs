@@ -63,6 +63,8 @@ pub fn restored() -> Outcome {
         views: 0,
         documents_loaded: 10,
         operations_applied: 5,
+        operations_folded: 5,
+        documents_spared: 0,
         indexes: 1,
         users_written: 0,
         roles_written: 0,

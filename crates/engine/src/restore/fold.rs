@@ -1,0 +1,283 @@
+//! The oplog, folded: read once for all collections, before anything is touched.
+//!
+//! Out come, for each collection, what its documents become on their way in, and the commands that change its options. What a collection's
+//! documents are does not depend on its options (nothing is validated in a restore), so those commands run after it is loaded, each
+//! argument with its last value.
+//!
+//! Users and roles are few and are merged with those of the target, so they always go by way of the server.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use bson::{Document, RawDocumentBuf};
+use oplogue_domain::plan::Part;
+use oplogue_domain::{Namespace, OplogTime};
+use oplogue_fold::{Fold, Folded, Order, Spill};
+use oplogue_oplog::{CollectionId, CollectionSpec, Destination, Lineage, Router, Transactions};
+use tokio_util::sync::CancellationToken;
+
+use super::check::Checked;
+use super::feed::Feed;
+use super::spill::TemporaryFile;
+use super::survey::{Survey, cannot_apply, untouched};
+use super::work::Work;
+use super::{RestoreRequest, principals};
+use crate::failure::Refused;
+use crate::progress::{Progress, Step, Unit};
+
+/// How the oplog comes into the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// It is folded into the documents on their way in; a server applies only what cannot be folded.
+    Fold(FoldLimits),
+    /// A server applies all of it: the reference that folding is tested against, and the way without a temporary file.
+    OnServer,
+}
+
+/// What folding may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoldLimits {
+    /// For what the oplog says of the documents. Beyond, it goes to a temporary file.
+    pub memory_bytes_max: usize,
+    /// Where that file is made; `None`: where the system keeps temporary files.
+    pub folder: Option<PathBuf>,
+}
+
+/// Leaves room for everything else below 400 MiB.
+pub const FOLD_MEMORY_BYTES: usize = 128 << 20;
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self::Fold(FoldLimits { memory_bytes_max: FOLD_MEMORY_BYTES, folder: None })
+    }
+}
+
+/// How one collection comes to the moment.
+pub(super) enum Way {
+    Folded {
+        documents: Box<Folded>,
+        commands: Vec<(String, Document)>,
+    },
+    /// The reference way, and why.
+    Replayed(String),
+}
+
+/// What the oplog amounts to.
+pub(super) struct Ways {
+    /// Of every collection that is restored.
+    pub collections: BTreeMap<CollectionId, Way>,
+    /// There may be changes of users and roles in it.
+    pub principals: bool,
+}
+
+impl Ways {
+    /// Why this collection is not folded; `None` when it is.
+    pub(super) fn replayed_because(&self, id: CollectionId) -> Option<&str> {
+        match self.collections.get(&id) {
+            Some(Way::Replayed(why)) => Some(why),
+            _ => None,
+        }
+    }
+}
+
+/// What is to be folded.
+pub(super) struct Inputs<'a> {
+    pub request: &'a RestoreRequest,
+    pub part: &'a Part,
+    pub specs: &'a [CollectionSpec],
+    pub work: &'a [Work],
+    pub checked: &'a BTreeMap<Namespace, Checked>,
+    pub principals: bool,
+    pub survey: &'a Survey,
+}
+
+/// Folds the oplog. Nothing is touched; a refusal says so.
+pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cancel: &CancellationToken) -> anyhow::Result<Ways> {
+    let limits = match &inputs.request.replay {
+        Replay::Fold(limits) => limits,
+        Replay::OnServer => {
+            let asked = |one: &Work| (one.selected.survivor.id, Way::Replayed("that was asked for".to_owned()));
+            return Ok(Ways { collections: inputs.work.iter().map(asked).collect(), principals: inputs.principals });
+        }
+    };
+    let file = Arc::new(TemporaryFile::within(limits.folder.as_deref()));
+    let mut pass = Pass::new(&inputs, Fold::new(limits.memory_bytes_max, Arc::clone(&file) as Arc<dyn Spill>));
+    progress.begin(Step::Fold, Unit::Entries, Some(inputs.survey.entries()));
+    let mut feed = Feed::new(&inputs.request.repository, &inputs.part.replica_set, &inputs.part.oplog);
+    while let Some(entries) = feed.next().await.context("read the oplog that leads to the moment")? {
+        if cancel.is_cancelled() {
+            return Err(untouched().into());
+        }
+        let count = entries.len() as u64;
+        pass = blocking(move || pass.take(&entries)).await.map_err(|error| no_room(error, &file))?;
+        progress.advance(Step::Fold, count);
+    }
+    progress.end(Step::Fold);
+    let parallel = inputs.request.parallel;
+    let ways = blocking(move || pass.finish(parallel)).await.map_err(|error| no_room(error, &file))?;
+    refuse_without_room(&ways, &inputs, &file)?;
+    Ok(ways)
+}
+
+/// The oplog on its way through.
+struct Pass {
+    transactions: Transactions,
+    router: Router,
+    fold: Fold,
+    commands: BTreeMap<CollectionId, Vec<(String, Document)>>,
+    principals: bool,
+    consistent_at: OplogTime,
+}
+
+impl Pass {
+    fn new(inputs: &Inputs<'_>, mut fold: Fold) -> Self {
+        let mut commands = BTreeMap::new();
+        for one in inputs.work {
+            fold.begin(one.selected.survivor.id, if one.is_capped() { Order::Inserted } else { Order::Any });
+            commands.insert(one.selected.survivor.id, Vec::new());
+        }
+        let selected: Vec<_> = inputs.work.iter().map(|one| one.selected.clone()).collect();
+        let lineage = Lineage::from_snapshot(inputs.specs.to_vec());
+        Self {
+            transactions: Transactions::beginning_at(inputs.part.snapshot.oplog.after),
+            router: Router::new(lineage, &selected, inputs.principals.then(principals::scratch)),
+            fold,
+            commands,
+            principals: false,
+            consistent_at: inputs.part.snapshot.oplog.through,
+        }
+    }
+
+    fn take(mut self, entries: &[(OplogTime, RawDocumentBuf)]) -> anyhow::Result<Self> {
+        for (_, entry) in entries {
+            for operation in self.transactions.push(entry).map_err(cannot_apply)? {
+                match self.router.destination(&operation).map_err(cannot_apply)? {
+                    // While the snapshot catches up to its own end, a document may have been deleted before it was read.
+                    Some(Destination::Write(id)) => self.fold.take(id, &operation, operation.time > self.consistent_at)?,
+                    Some(Destination::Command { collection, database, command }) => self.command(collection, database, command),
+                    Some(Destination::Principal) => self.principals = true,
+                    None => {}
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    fn command(&mut self, id: CollectionId, database: String, command: Document) {
+        match command.keys().next().map(String::as_str) {
+            Some("collMod") => add_later(self.commands.entry(id).or_default(), database, command),
+            name => self.fold.give_up(id, format!("{} changes its documents", name.unwrap_or("a command"))),
+        }
+    }
+
+    fn finish(mut self, parallel: usize) -> anyhow::Result<Ways> {
+        let folded = self.fold.finish(parallel)?;
+        let collections = folded.into_iter().map(|(id, folded)| {
+            let way = match folded {
+                Ok(documents) => Way::Folded { documents: Box::new(documents), commands: self.commands.remove(&id).unwrap_or_default() },
+                Err(why) => Way::Replayed(why),
+            };
+            (id, way)
+        });
+        Ok(Ways { collections: collections.collect(), principals: self.principals })
+    }
+}
+
+/// Adds a `collMod`; what it sets again is taken out of the earlier ones, so that there are never more than there are arguments.
+fn add_later(commands: &mut Vec<(String, Document)>, database: String, command: Document) {
+    for (_, earlier) in commands.iter_mut() {
+        for argument in command.keys().skip(1) {
+            earlier.remove(argument);
+        }
+    }
+    commands.retain(|(_, earlier)| earlier.len() > 1);
+    commands.push((database, command));
+}
+
+/// Runs `work` where it may take its time.
+pub(super) async fn blocking<T: Send + 'static, E: Send + 'static>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+}
+
+const MORE_ROOM: &str = "give a folder with more room (--temp-dir) or more memory (--fold-memory), or let the server apply the oplog \
+    (--replay-on-server); nothing was touched";
+
+/// Puts what the temporary file said into words.
+fn no_room(error: anyhow::Error, file: &TemporaryFile) -> anyhow::Error {
+    if error.downcast_ref::<std::io::Error>().is_none() {
+        return error;
+    }
+    let refused = Refused::new(format!("the oplog cannot be folded with a temporary file in {}", file.folder().display()));
+    error.context(refused.advise(MORE_ROOM))
+}
+
+/// Documents whose partitions are in the temporary file will go there too. Refuses when it is plain that they cannot.
+fn refuse_without_room(ways: &Ways, inputs: &Inputs<'_>, file: &TemporaryFile) -> anyhow::Result<()> {
+    let needed = inputs.work.iter().map(|one| match ways.collections.get(&one.selected.survivor.id) {
+        Some(Way::Folded { documents, .. }) => more_bytes(documents, one, inputs.checked),
+        _ => 0,
+    });
+    let needed: u64 = needed.sum();
+    let free = match file.free_bytes() {
+        Ok(free) => free,
+        // Where nothing was written there need not be a folder.
+        Err(_) if needed == 0 => return Ok(()),
+        Err(error) => return Err(no_room(error.into(), file)),
+    };
+    Ok(enough(needed, free, file.folder())?)
+}
+
+fn enough(needed_bytes: u64, free_bytes: u64, folder: &Path) -> Result<(), Refused> {
+    if needed_bytes <= free_bytes {
+        return Ok(());
+    }
+    let folder = folder.display();
+    let refused = Refused::new(format!("folding the oplog needs about {needed_bytes} bytes in {folder}, and {free_bytes} are free"));
+    Err(refused.advise(MORE_ROOM))
+}
+
+/// How much more will be written down of this collection, about: the documents that were touched, as large as they are on average.
+fn more_bytes(folded: &Folded, one: &Work, checked: &BTreeMap<Namespace, Checked>) -> u64 {
+    let spilled = folded.spilled();
+    let Some(load) = one.load.as_ref().filter(|_| spilled.partitions > 0) else { return 0 };
+    let documents = checked.get(&load.namespace).map_or(0, |checked| checked.documents);
+    let touched = folded.tally().operations.min(documents);
+    load.bytes / documents.max(1) * touched / 16 * spilled.partitions as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_without_room_is_refused_with_what_to_do() {
+        assert!(enough(10, 10, Path::new("/tmp")).is_ok());
+        let refused = enough(11, 10, Path::new("/var/tmp")).expect_err("one byte is missing");
+        assert!(refused.reason.contains("/var/tmp") && refused.advice.is_some_and(|advice| advice.contains("--temp-dir")));
+    }
+
+    #[test]
+    fn of_changes_of_options_each_argument_keeps_its_last_value() {
+        let mut commands = Vec::new();
+        for command in [
+            doc! { "collMod": "c", "validator": { "a": 1 }, "validationLevel": "strict" },
+            doc! { "collMod": "c", "cappedMax": 5 },
+            doc! { "collMod": "c", "validator": { "b": 1 } },
+            doc! { "collMod": "c", "cappedMax": 6 },
+            doc! { "collMod": "c", "validator": {} },
+        ] {
+            add_later(&mut commands, "shop".to_owned(), command);
+        }
+        let kept: Vec<Document> = commands.into_iter().map(|(_, command)| command).collect();
+        let expected = [
+            doc! { "collMod": "c", "validationLevel": "strict" },
+            doc! { "collMod": "c", "cappedMax": 6 },
+            doc! { "collMod": "c", "validator": {} },
+        ];
+        assert_eq!(kept, expected);
+    }
+}

@@ -1,0 +1,99 @@
+//! What is written down when memory is short, and what is counted.
+
+use std::sync::Arc;
+
+use bson::{RawDocumentBuf, doc};
+use oplogue_fold::{Fold, Order, Spill};
+use oplogue_oplog::{CollectionId, Operation};
+
+use crate::support::*;
+
+fn late(operations: impl IntoIterator<Item = Operation>) -> Vec<(Operation, bool)> {
+    operations.into_iter().map(|operation| (operation, true)).collect()
+}
+
+fn documents(count: i32) -> Vec<RawDocumentBuf> {
+    (0..count).map(|n| raw(&doc! { "_id": n, "v": 0 })).collect()
+}
+
+#[test]
+fn what_the_log_makes_and_unmakes_never_comes_out() {
+    for memory in [0, 1 << 20] {
+        let operations = late((0..100).flat_map(|n| [insert(doc! { "_id": n }), update(n, doc! { "_id": n, "b": 1 }), delete(n)]));
+        let (out, tally, _) = fold(memory, Order::Any, &operations, &[]).expect("everything can be folded");
+        assert!(out.is_empty());
+        assert_eq!((tally.operations, tally.documents_spared, tally.lost_updates), (300, 100, 0), "with {memory} bytes");
+    }
+}
+
+#[test]
+fn documents_nobody_touched_are_not_written_to_the_disk() {
+    let operations = late((0..2_000).map(|n| update(n, doc! { "_id": n, "v": "x".repeat(100) })));
+    let memory = 64 << 10;
+    let (few, _, without) = fold(memory, Order::Any, &operations, &documents(2_000)).expect("everything can be folded");
+    let (many, _, with) = fold(memory, Order::Any, &operations, &documents(22_000)).expect("everything can be folded");
+    assert_eq!((few.len(), many.len()), (2_000, 22_000));
+    // A filter of 8 KiB for 2,000 keys is wrong now and then; 20,000 documents of 23 bytes and a key would be 900 KB.
+    assert!(without > 0 && with < without + 150_000, "{without} bytes, and {with} with 20,000 more documents");
+}
+
+#[test]
+fn a_document_changed_without_end_needs_memory_once() {
+    let operations = late((0..20_000).map(|n| update(1, doc! { "$v": 1, "$set": { "n": n } })));
+    let (out, tally, spilled) = fold(32 << 10, Order::Any, &operations, &documents(3)).expect("everything can be folded");
+    assert_eq!(out.iter().filter(|document| document.get_i32("n").ok() == Some(19_999)).count(), 1);
+    assert_eq!((out.len(), tally.operations), (3, 20_000));
+    // Written once, not once more for every division.
+    let written_once = 20_000 * 60;
+    assert!(spilled > 100_000 && spilled < 2 * written_once, "{spilled} bytes");
+}
+
+#[test]
+fn updates_that_find_nothing_are_counted_wherever_they_are_kept() {
+    for memory in [0, 1 << 20] {
+        let mut operations = late((10..30).map(|n| update(n, doc! { "_id": n })));
+        operations.extend((10..15).map(|n| (update(n, doc! { "_id": n }), false)));
+        operations.extend(late([delete(29), insert(doc! { "_id": 28 })]));
+        let (out, tally, _) = fold(memory, Order::Any, &operations, &documents(12)).expect("everything can be folded");
+        assert_eq!((out.len(), tally.lost_updates), (13, 18), "with {memory} bytes");
+    }
+}
+
+#[test]
+fn documents_larger_than_the_memory_are_folded_one_by_one() {
+    let large = "y".repeat(100_000);
+    let operations = late((0..20).map(|n| update(n, doc! { "$v": 1, "$set": { "large": &large } })));
+    let (out, ..) = fold(8 << 10, Order::Any, &operations, &documents(20)).expect("everything can be folded");
+    assert!(out.len() == 20 && out.iter().all(|document| document.as_bytes().len() > 100_000));
+}
+
+#[test]
+fn a_collection_that_cannot_be_folded_is_given_up_alone() {
+    let (good, bad, capped) = (CollectionId(1), CollectionId(2), CollectionId(4));
+    let mut fold = Fold::new(4 << 10, Arc::new(Memory::default()) as Arc<dyn Spill>);
+    fold.begin(good, Order::Any);
+    fold.begin(bad, Order::Any);
+    fold.begin(capped, Order::Inserted);
+    for n in 0..200 {
+        fold.take(good, &insert(doc! { "_id": n }), true).expect("it is in memory");
+        fold.take(capped, &insert(doc! { "_id": n }), true).expect("it is in memory");
+    }
+    fold.take(bad, &insert(doc! { "_id": 1 }), true).expect("it is in memory");
+    fold.take(bad, &update(1, doc! { "$v": 1, "$no_such": { "a": 1 } }), true).expect("it is in memory");
+    fold.take(bad, &insert(doc! { "_id": 2 }), true).expect("it is in memory");
+    fold.take(CollectionId(9), &insert(doc! { "_id": 2 }), true).expect("it is not taken");
+    let mut all = fold.finish(2).expect("it is in memory");
+    let mut folded = all.remove(&good).expect("it was begun").expect("it can be folded");
+    assert_eq!(drain(&mut folded, &[]).expect("it can be folded").len(), 200);
+    let why = all.remove(&bad).expect("it was begun").err().expect("it cannot be folded");
+    assert!(why.contains("document"), "{why}");
+    let why = all.remove(&capped).expect("it was begun").err().expect("it is too large");
+    assert!(why.contains("capped"), "{why}");
+    assert!(all.is_empty());
+}
+
+#[test]
+fn an_operation_without_an_id_is_not_folded() {
+    let why = fold(1 << 20, Order::Any, &late([insert(doc! { "a": 1 })]), &[]).expect_err("nobody knows of which document");
+    assert!(why.contains("which document"), "{why}");
+}
