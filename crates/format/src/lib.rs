@@ -13,5 +13,5 @@ pub mod pbm;
 pub mod sidecar;
 
 pub use bson_stream::{DOCUMENT_BYTES_MAX, DocumentReader, StreamError};
-pub use checksum::Crc64;
+pub use checksum::{ContentHash, Crc64};
 pub use compression::{Compression, DecodeError, decoder, encode_frame};

@@ -92,3 +92,36 @@ pub(super) mod uuid {
         bytes.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is not a UUID of 32 hexadecimal digits")))
     }
 }
+
+/// A BLAKE3 hash as 64 hexadecimal digits.
+pub(super) mod hash {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::checksum::ContentHash;
+
+    pub(in crate::sidecar) fn serialize<S: Serializer>(hash: &ContentHash, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(hash)
+    }
+
+    pub(in crate::sidecar) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ContentHash, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// The same where records of format 1 have none.
+pub(super) mod hash_or_none {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::checksum::ContentHash;
+
+    pub(in crate::sidecar) fn serialize<S: Serializer>(hash: &Option<ContentHash>, serializer: S) -> Result<S::Ok, S::Error> {
+        hash.map(|hash| hash.to_string()).serialize(serializer)
+    }
+
+    pub(in crate::sidecar) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ContentHash>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}

@@ -4,8 +4,9 @@ use oplogue_domain::{BackupName, Namespace, OplogRange, ReplicaSetName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::json::{NamespaceJson, RangeJson, checksum, uuid};
+use super::json::{NamespaceJson, RangeJson, checksum, hash_or_none, uuid};
 use super::{FORMAT, SidecarError, read, write};
+use crate::checksum::ContentHash;
 use crate::pbm::collections::{CollectionKind, StoredCollection};
 use crate::pbm::extjson;
 
@@ -31,6 +32,23 @@ pub struct RecordedObject {
     /// Stored bytes, and the CRC-64/XZ over them.
     pub bytes: u64,
     pub crc64: u64,
+    /// BLAKE3 over the stored bytes. `None` in records of format 1.
+    pub hash: Option<ContentHash>,
+    /// Documents or oplog entries in it; `None` for metadata, and in records of format 1.
+    pub documents: Option<u64>,
+}
+
+impl RecordedObject {
+    /// Of an object that is no stream of documents.
+    pub fn of_text(name: String, bytes: &[u8]) -> Self {
+        Self {
+            name,
+            bytes: bytes.len() as u64,
+            crc64: crate::checksum::Crc64::of(bytes),
+            hash: Some(ContentHash::of(bytes)),
+            documents: None,
+        }
+    }
 }
 
 /// One collection, with all its options and those of its indexes.
@@ -59,6 +77,10 @@ struct ObjectJson {
     bytes: u64,
     #[serde(with = "checksum")]
     crc64: u64,
+    #[serde(with = "hash_or_none", default)]
+    blake3: Option<ContentHash>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    documents: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,7 +107,13 @@ fn malformed(error: impl std::fmt::Display) -> SidecarError {
 
 impl SnapshotRecord {
     pub fn to_json(&self) -> Vec<u8> {
-        let object = |object: &RecordedObject| ObjectJson { name: object.name.clone(), bytes: object.bytes, crc64: object.crc64 };
+        let object = |object: &RecordedObject| ObjectJson {
+            name: object.name.clone(),
+            bytes: object.bytes,
+            crc64: object.crc64,
+            blake3: object.hash,
+            documents: object.documents,
+        };
         write(&Json {
             format: FORMAT,
             backup: self.backup.to_string(),
@@ -99,7 +127,13 @@ impl SnapshotRecord {
 
     pub fn parse(bytes: &[u8]) -> Result<Self, SidecarError> {
         let json: Json = read(bytes)?;
-        let object = |object: ObjectJson| RecordedObject { name: object.name, bytes: object.bytes, crc64: object.crc64 };
+        let object = |object: ObjectJson| RecordedObject {
+            name: object.name,
+            bytes: object.bytes,
+            crc64: object.crc64,
+            hash: object.blake3,
+            documents: object.documents,
+        };
         let collections: Result<Vec<_>, _> = json.collections.into_iter().map(RecordedCollection::try_from).collect();
         Ok(Self {
             backup: json.backup.parse().map_err(malformed)?,

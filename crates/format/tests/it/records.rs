@@ -2,11 +2,13 @@
 
 use bson::doc;
 use oplogue_domain::{Gap, GapReason, Namespace, OplogRange, OplogTime};
+use oplogue_format::checksum::ContentHash;
 use oplogue_format::compression::Compression;
 use oplogue_format::pbm::collections::{CollectionKind, StoredCollection};
 use oplogue_format::pbm::layout;
 use oplogue_format::sidecar::{
-    self, GapRecord, LocatedRecord, RecordedCollection, RecordedObject, SidecarError, SliceRecord, SnapshotRecord,
+    self, BackupManifest, GapRecord, Link, LocatedRecord, RecordedCollection, RecordedObject, SidecarError, SliceRecord, SnapshotRecord,
+    Vouched, seal_of,
 };
 use serde_json::{Value, json};
 
@@ -23,10 +25,16 @@ fn slice() -> SliceRecord {
         object: layout::slice(&rs("rs0"), range(), Compression::Zstd),
         stored_bytes: 100,
         stored_crc64: u64::MAX - 1,
+        stored_hash: Some(ContentHash::of(b"stored")),
         raw_bytes: 900,
         raw_crc64: 7,
         entries: 12,
         no_ops: 3,
+        first: Some(range().after),
+        last: Some(range().through),
+        previous: Some(Link { range: range(), seal: ContentHash::of(b"before") }),
+        replaces: vec!["a".to_owned(), "b".to_owned()],
+        continues: Some(Link { range: range(), seal: ContentHash::of(b"replaced") }),
         written_by: "oplogue 0.1.0".to_owned(),
     }
 }
@@ -52,7 +60,13 @@ fn snapshot() -> SnapshotRecord {
         backup: "2026-11-22T23:40:47Z".parse().expect("a name"),
         replica_set: rs("rs0"),
         oplog: range(),
-        objects: vec![RecordedObject { name: "a/b\tc".to_owned(), bytes: 5, crc64: 6 }],
+        objects: vec![RecordedObject {
+            name: "a/b\tc".to_owned(),
+            bytes: 5,
+            crc64: 6,
+            hash: Some(ContentHash::of(b"x")),
+            documents: Some(7),
+        }],
         collections: vec![
             RecordedCollection {
                 collection: collection("a//b", CollectionKind::Collection, validator, vec![hidden]),
@@ -72,6 +86,7 @@ fn snapshot() -> SnapshotRecord {
 #[test]
 fn records_come_back_as_they_were_written() {
     assert_eq!(SliceRecord::parse(&slice().to_json()).expect("a record of ours"), slice());
+    assert_eq!(BackupManifest::parse(&manifest().to_json()).expect("a record of ours"), manifest());
     assert_eq!(SnapshotRecord::parse(&snapshot().to_json()).expect("a record of ours"), snapshot());
     for reason in [
         GapReason::OplogRolledOver,
@@ -86,12 +101,58 @@ fn records_come_back_as_they_were_written() {
     }
 }
 
+fn manifest() -> BackupManifest {
+    BackupManifest {
+        backup: "2026-11-22T23:40:47Z".parse().expect("a name"),
+        objects: vec![Vouched::new("2026-11-22T23:40:47Z.pbm.json".to_owned(), b"{}")],
+        recorded_objects: 9,
+        written_by: "oplogue 0.1.0".to_owned(),
+    }
+}
+
+#[test]
+fn no_byte_of_a_record_changes_unnoticed() {
+    fn check<T: std::fmt::Debug>(record: &[u8], parse: impl Fn(&[u8]) -> Result<T, SidecarError>) {
+        assert!(seal_of(record).is_some() && parse(record).is_ok());
+        for (at, flip) in (0..record.len()).flat_map(|at| [1, 2, 0x20, 0x80, 0xff].map(|flip| (at, flip))) {
+            let mut changed = record.to_vec();
+            changed[at] ^= flip;
+            assert!(parse(&changed).is_err(), "byte {at} ^ {flip:02x}: {}", String::from_utf8_lossy(&changed));
+        }
+        for cut in 0..record.len() {
+            assert!(parse(&record[..cut]).is_err(), "cut after {cut}");
+        }
+    }
+    check(&slice().to_json(), SliceRecord::parse);
+    check(&snapshot().to_json(), SnapshotRecord::parse);
+    check(&gap(GapReason::OplogRolledOver).to_json(), GapRecord::parse);
+    check(&manifest().to_json(), BackupManifest::parse);
+}
+
+#[test]
+fn a_record_of_format_1_knows_no_hashes_and_is_read() {
+    let record = changed(&slice().to_json(), |value| {
+        for key in ["stored_blake3", "first", "last", "previous", "replaces", "continues"] {
+            value.as_object_mut().expect("an object").remove(key);
+        }
+    });
+    let read = SliceRecord::parse(&record).expect("a record of ours");
+    let expected = SliceRecord { stored_hash: None, first: None, last: None, previous: None, replaces: vec![], continues: None, ..slice() };
+    assert_eq!(read, expected);
+    assert_eq!(seal_of(&record), None);
+    let record = changed(&snapshot().to_json(), |value| {
+        value["objects"][0] = json!({ "name": "a/b\tc", "bytes": 5, "crc64": "0000000000000006" });
+    });
+    let read = SnapshotRecord::parse(&record).expect("a record of ours");
+    assert_eq!(read.objects, [RecordedObject { name: "a/b\tc".to_owned(), bytes: 5, crc64: 6, hash: None, documents: None }]);
+}
+
 #[test]
 fn a_moment_in_a_record_is_readable_for_people_and_exact() {
     let value: Value = serde_json::from_slice(&slice().to_json()).expect("JSON");
     assert_eq!(value["range"]["after"], json!({ "t": 1_795_390_848, "i": 54, "at": "2026-11-22T23:40:48Z" }));
     assert_eq!(value["stored_crc64"], "fffffffffffffffe");
-    assert_eq!(value["format"], 1);
+    assert_eq!(value["format"], 2);
 }
 
 #[test]
@@ -102,8 +163,11 @@ fn collections_in_a_record_are_found_by_name() {
     assert_eq!(snapshot.object("a/b\tc").map(|object| object.bytes), Some(5));
 }
 
+/// As a record of format 1, which has no seal, with a change.
 fn changed(record: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut value: Value = serde_json::from_slice(record).expect("JSON");
+    value["format"] = json!(1);
+    value.as_object_mut().expect("an object").remove("seal");
     change(&mut value);
     value.to_string().into_bytes()
 }
@@ -111,13 +175,13 @@ fn changed(record: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
 #[test]
 fn a_record_of_a_newer_format_is_refused_and_says_what_to_do() {
     // Whatever else is in it: a newer format may look different altogether.
-    for record in [json!({ "format": 2 }).to_string().into_bytes(), changed(&slice().to_json(), |value| value["format"] = json!(99))] {
+    for record in [json!({ "format": 3 }).to_string().into_bytes(), changed(&slice().to_json(), |value| value["format"] = json!(99))] {
         let error = SliceRecord::parse(&record).expect_err("a newer format");
         assert!(matches!(error, SidecarError::TooNew { .. }));
-        assert!(error.to_string().ends_with("knows formats up to 1: use a newer version to read it"), "{error}");
+        assert!(error.to_string().ends_with("knows formats up to 2: use a newer version to read it"), "{error}");
     }
-    assert!(matches!(SnapshotRecord::parse(b"{\"format\": 2}"), Err(SidecarError::TooNew { found: 2 })));
-    assert!(matches!(GapRecord::parse(b"{\"format\": 2}"), Err(SidecarError::TooNew { found: 2 })));
+    assert!(matches!(SnapshotRecord::parse(b"{\"format\": 3}"), Err(SidecarError::TooNew { found: 3 })));
+    assert!(matches!(GapRecord::parse(b"{\"format\": 3}"), Err(SidecarError::TooNew { found: 3 })));
 }
 
 #[test]
@@ -174,6 +238,7 @@ fn names_of_records_go_both_ways() {
             LocatedRecord::Snapshot { backup: backup.clone(), replica_set: replica_set.clone() },
         ),
         (data, LocatedRecord::Data { backup: backup.clone(), replica_set: replica_set.clone() }),
+        (sidecar::backup_manifest(&backup), LocatedRecord::Manifest { backup: backup.clone() }),
         (sidecar::slice_record(&replica_set, range()), LocatedRecord::Slice { replica_set: replica_set.clone(), range: range() }),
         (sidecar::gap_record(&replica_set, range()), LocatedRecord::Gap { replica_set: replica_set.clone(), range: range() }),
         ("oplogue/probe-1".to_owned(), LocatedRecord::Unknown),
