@@ -9,6 +9,7 @@ mod agent;
 mod backup;
 mod checks;
 mod connection;
+mod copy;
 mod generate;
 mod reading;
 mod restore;
@@ -18,6 +19,7 @@ mod server;
 mod slice;
 mod storage;
 mod value;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -29,6 +31,7 @@ pub use agent::{AgentArgs, MemberArgs, ServerArgs};
 pub use backup::BackupArgs;
 pub use checks::{DoctorArgs, StatusArgs};
 pub use connection::ConnectionArgs;
+pub use copy::CopyArgs;
 pub use generate::{CompletionsArgs, ManArgs};
 pub use reading::{DescribeArgs, ListArgs, TimelineArgs};
 pub use restore::RestoreArgs;
@@ -36,8 +39,9 @@ pub use retention::{DeleteArgs, PruneArgs};
 pub use secret::Secret;
 pub use server::{ResetPasswordArgs, ServeArgs};
 pub use slice::SliceArgs;
-pub use storage::{EncryptionChoice, StorageArgs};
+pub use storage::{EncryptionChoice, ReachArgs, StorageArgs};
 pub use value::{parse_bytes, parse_duration};
+pub use verify::VerifyArgs;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -98,6 +102,8 @@ pub enum Verb {
     Restore(RestoreArgs),
     Delete(DeleteArgs),
     Prune(PruneArgs),
+    Verify(VerifyArgs),
+    Copy(CopyArgs),
     Status(StatusArgs),
     Doctor(DoctorArgs),
     Agent(AgentArgs),

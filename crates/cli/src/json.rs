@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod catalog;
+pub mod copy;
 pub mod describe;
 pub mod doctor;
 pub mod restore;
@@ -15,3 +16,4 @@ pub mod services;
 pub mod slicing;
 pub mod status;
 pub mod time;
+pub mod verify;

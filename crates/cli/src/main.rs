@@ -66,6 +66,8 @@ async fn run(verb: Verb, output: Output) -> anyhow::Result<Exit> {
         Verb::Restore(args) => commands::restore::run(args, output).await,
         Verb::Delete(args) => commands::delete::run(args, output).await,
         Verb::Prune(args) => commands::prune::run(args, output).await,
+        Verb::Verify(args) => commands::verify::run(args, output).await,
+        Verb::Copy(args) => commands::copy::run(args, output).await,
         Verb::Status(args) => commands::status::run(args, output).await,
         Verb::Doctor(args) => commands::doctor::run(args, output).await,
         Verb::Agent(args) => commands::agent::run(args).await,

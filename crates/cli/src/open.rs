@@ -7,10 +7,10 @@ use oplogue_api::client::{Client, Trust};
 use oplogue_engine::failure::{Cancelled, Refused};
 use oplogue_mongo::{ConnectOptions, Connection, MongoError};
 use oplogue_repository::Repository;
-use oplogue_storage::{ServerSideEncryption, Storage, StorageError, StorageOptions};
+use oplogue_storage::{Beginning, EncryptionKey, ServerSideEncryption, Storage, StorageError, StorageOptions};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{AccessArgs, ConnectionArgs, EncryptionChoice, ServerArgs, StorageArgs};
+use crate::args::{AccessArgs, ConnectionArgs, EncryptionChoice, ReachArgs, ServerArgs, StorageArgs};
 use crate::failure::WrongUsage;
 
 /// S3's own limit: smaller parts are refused by it, and only when the upload ends.
@@ -59,27 +59,54 @@ pub fn repository(args: &StorageArgs) -> anyhow::Result<Repository> {
 /// The folder `--folder` of `--storage`. Nothing is read or written yet.
 pub fn storage(args: &StorageArgs) -> anyhow::Result<Storage> {
     let url = args.storage.as_deref().ok_or_else(|| WrongUsage::new("--storage is missing"))?;
-    let options = storage_options(args)?;
+    folder_of(url, "--storage", args.folder.as_deref().unwrap_or_default(), "--folder", &args.reach)
+}
+
+/// The folder `folder` of the storage `url`; the options they come from are named in errors.
+pub fn folder_of(url: &str, url_option: &str, folder: &str, folder_option: &str, reach: &ReachArgs) -> anyhow::Result<Storage> {
+    let options = storage_options(reach)?;
     let storage = Storage::open(url, &options).map_err(|error| match error {
-        StorageError::BadUrl { .. } => anyhow::Error::new(WrongUsage::new(format!("--storage: {error}"))),
+        StorageError::BadUrl { .. } => anyhow::Error::new(WrongUsage::new(format!("{url_option}: {error}"))),
         other => anyhow::Error::new(other).context("open the storage"),
     })?;
-    let folder = args.folder.as_deref().unwrap_or_default();
-    check_folder(folder)?;
-    Ok(storage.within(folder))
+    check_folder(folder, folder_option)?;
+    let storage = storage.within(folder);
+    let beginning = if reach.encrypt { Beginning::Allowed } else { Beginning::Never };
+    match encryption_key(reach)? {
+        Some(key) => Ok(storage.encrypted(key, beginning)),
+        None if reach.encrypt => {
+            Err(WrongUsage::new("--encrypt needs a key: --key-file, --passphrase-file, or the variable OPLOGUE_PASSPHRASE").into())
+        }
+        None => Ok(storage),
+    }
+}
+
+/// The key of an encrypted folder, if one was given.
+fn encryption_key(reach: &ReachArgs) -> anyhow::Result<Option<EncryptionKey>> {
+    let read = |path: &Path, option: &str| std::fs::read_to_string(path).with_context(|| format!("{option} {}", path.display()));
+    let (key, option) = if let Some(path) = &reach.key_file {
+        (EncryptionKey::from_key_file(&read(path, "--key-file")?), "--key-file")
+    } else if let Some(path) = &reach.passphrase_file {
+        (EncryptionKey::from_passphrase(&read(path, "--passphrase-file")?), "--passphrase-file")
+    } else if let Some(words) = &reach.passphrase {
+        (EncryptionKey::from_passphrase(words.reveal()), "--passphrase")
+    } else {
+        return Ok(None);
+    };
+    key.map(Some).map_err(|error| WrongUsage::new(format!("{option}: {error}")).into())
 }
 
 /// A folder is one or more plain names. `..` and empty names mean something to filesystems and nothing to object stores.
-fn check_folder(folder: &str) -> Result<(), WrongUsage> {
+fn check_folder(folder: &str, option: &str) -> Result<(), WrongUsage> {
     let plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.chars().any(char::is_control);
     if folder.is_empty() || folder.split('/').all(plain) {
         Ok(())
     } else {
-        Err(WrongUsage::new(format!("--folder: `{folder}` is not a folder's name: write `name` or `name/name`")))
+        Err(WrongUsage::new(format!("{option}: `{folder}` is not a folder's name: write `name` or `name/name`")))
     }
 }
 
-fn storage_options(args: &StorageArgs) -> anyhow::Result<StorageOptions> {
+fn storage_options(args: &ReachArgs) -> anyhow::Result<StorageOptions> {
     if !(PART_BYTES_MIN..=PART_BYTES_MAX).contains(&args.s3_part_size) {
         return Err(WrongUsage::new("--s3-part-size: parts are between 5MiB and 5GiB").into());
     }
@@ -113,7 +140,7 @@ fn check_readable(path: &Path) -> anyhow::Result<()> {
     std::fs::File::open(path).map(drop).map_err(Into::into)
 }
 
-fn encryption(args: &StorageArgs) -> Result<ServerSideEncryption, WrongUsage> {
+fn encryption(args: &ReachArgs) -> Result<ServerSideEncryption, WrongUsage> {
     if let Some(key) = &args.s3_sse_customer_key {
         let wrong = || WrongUsage::new("--s3-sse-customer-key: this is not 32 bytes in base64 (e.g. from `openssl rand -base64 32`)");
         let bytes = base64_bytes(key.reveal()).ok_or_else(wrong)?;
@@ -164,6 +191,10 @@ mod tests {
             (vec!["--storage", "s3://b", "--s3-sse", "kms"], "--s3-sse-kms-key"),
             (vec!["--storage", "s3://b", "--s3-sse-kms-key", "k"], "--s3-sse kms"),
             (vec!["--storage", "s3://b", "--s3-ca-file", "/there/is/no/such/file"], "--s3-ca-file"),
+            (vec!["--storage", "file:///b", "--encrypt"], "--key-file"),
+            (vec!["--storage", "file:///b", "--passphrase", "hunter2"], "--passphrase"),
+            (vec!["--storage", "file:///b", "--key-file", "/there/is/no/such/file"], "--key-file"),
+            (vec!["--storage", "file:///b", "--key-file", "Cargo.toml"], "--key-file"),
         ] {
             let error = opened(&words).expect_err(&words.join(" "));
             assert!(error.contains(expected), "{words:?}: {error}");

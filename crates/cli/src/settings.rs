@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
-use crate::args::{self, Cli};
+use crate::args::{self, Cli, ReachArgs};
 
 /// The file that is read when no other is named.
 const DEFAULT_FILE: &str = "oplogue.yaml";
@@ -67,6 +67,25 @@ pub fn parse(words: Vec<OsString>) -> Result<Cli, UsageError> {
     }
     let matches = args::command().try_get_matches_from(words).map_err(|error| parser_error(error, &files))?;
     Cli::from_arg_matches(&matches).map_err(|error| parser_error(error, &files))
+}
+
+/// The options of one side of a copy: those of `typed`, or those of a file alone.
+pub fn reach(typed: &ReachArgs, path: Option<&Path>) -> Result<ReachArgs, UsageError> {
+    let Some(path) = path else { return Ok(typed.clone()) };
+    #[derive(clap::Parser)]
+    struct Side {
+        #[command(flatten)]
+        reach: ReachArgs,
+    }
+    let command = <Side as clap::CommandFactory>::command().name("options of a storage");
+    let values = file::read(path)?;
+    check_keys(&command, &values, path)?;
+    let nothing = command.clone().ignore_errors(true).get_matches_from([""]);
+    let mut words = vec![OsString::new()];
+    words.extend(additions(&command, &nothing, &nothing, &values)?);
+    let parser_error = |error| UsageError::Parser { error: Box::new(error), files: vec![path.to_owned()] };
+    let matches = command.try_get_matches_from(words).map_err(parser_error)?;
+    Side::from_arg_matches(&matches).map(|side| side.reach).map_err(parser_error)
 }
 
 /// The command that was meant, at the end of what may be several words (`admin add mongodb`), and what was typed for it.
@@ -225,7 +244,7 @@ mod tests {
         let text = "storage: s3://b\ns3-sse: kms\ns3-sse-kms-key: k\n";
         let cli = with_file(text, &["list", "--s3-sse-customer-key", "AAAA"]).expect("valid");
         let Verb::List(args) = cli.verb else { panic!("not a list") };
-        assert_eq!(args.storage.s3_sse, None);
+        assert_eq!(args.storage.reach.s3_sse, None);
     }
 
     #[test]
@@ -275,6 +294,30 @@ mod tests {
         let cli = with_file("storage: file:///b\n", &["describe", "--", "-odd-name"]).expect("valid");
         let Verb::Describe(args) = cli.verb else { panic!("not describe") };
         assert_eq!(args.name.as_str(), "-odd-name");
+    }
+
+    #[test]
+    fn one_side_of_a_copy_may_have_options_of_its_own() {
+        let words = ["copy", "--from", "file:///a", "--to", "file:///b", "--all", "--storage-retries", "3"];
+        let cli = with_file("s3-part-size: 32MiB\n", &words).expect("valid");
+        let Verb::Copy(args) = cli.verb else { panic!("not a copy") };
+        assert_eq!((args.reach.storage_retries, args.reach.s3_part_size), (3, 32 << 20));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("side.yaml");
+        std::fs::write(&path, "s3-access-key: a\ns3-secret-key: hunter2\nencrypt: true\nkey-file: /k\n").expect("written");
+        let side = reach(&args.reach, Some(&path)).expect("valid");
+        assert_eq!((side.storage_retries, side.encrypt), (8, true));
+        assert!(side.key_file.is_some() && side.s3_access_key.is_some() && !format!("{side:?}").contains("hunter2"));
+        assert_eq!(reach(&args.reach, None).expect("valid").storage_retries, 3);
+        for (text, expected) in [("folder: x\n", "`folder` is not an option"), ("encrypt: perhaps\n", "either true or false")] {
+            std::fs::write(&path, text).expect("written");
+            match reach(&args.reach, Some(&path)) {
+                Err(UsageError::File { what, .. }) => assert!(what.contains(expected), "{what}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+        std::fs::write(&path, "storage-retries: many\n").expect("written");
+        assert!(matches!(reach(&args.reach, Some(&path)), Err(UsageError::Parser { .. })));
     }
 
     #[test]

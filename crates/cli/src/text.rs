@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod catalog;
+pub mod copy;
 pub mod doctor;
 pub mod plan;
 pub mod restore;
@@ -11,4 +12,5 @@ pub mod services;
 pub mod slicing;
 pub mod status;
 pub mod strip;
+pub mod verify;
 pub mod words;

@@ -67,6 +67,8 @@ pub enum BackupProblem {
     LegacyArchive(String),
     #[error("object `{0}` is missing")]
     MissingObject(String),
+    #[error("it is damaged: {0}")]
+    Damaged(String),
 }
 
 /// One replica set's part of a backup.

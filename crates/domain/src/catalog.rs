@@ -115,6 +115,15 @@ impl Catalog {
         catalog
     }
 
+    /// The catalog in which a slice is there that is not: as it was before that slice was lost.
+    pub fn with_slice(&self, slice: Slice) -> Self {
+        let mut catalog = self.clone();
+        let slices = catalog.slices.entry(slice.replica_set.clone()).or_default();
+        let place = slices.partition_point(|known| known.range <= slice.range);
+        slices.insert(place, slice);
+        catalog
+    }
+
     /// The catalog after `backup` turned out to be no good.
     pub fn without_backup(&self, backup: &BackupName, problem: BackupProblem) -> Self {
         let mut catalog = self.clone();

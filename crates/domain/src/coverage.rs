@@ -136,6 +136,18 @@ impl Coverage {
     }
 }
 
+/// The slices that carry `backup` on: of each of its replica sets those that hold anything later than the beginning of its own oplog, as far as
+/// nothing is missing in between. By replica set and range.
+pub fn slices_following(catalog: &Catalog, backup: &Backup) -> Vec<Slice> {
+    let mut slices = Vec::new();
+    for snapshot in &backup.snapshots {
+        let reach = Coverage::of(catalog, &snapshot.replica_set).reach(snapshot.oplog.through);
+        let of_it = catalog.slices_of(&snapshot.replica_set).iter();
+        slices.extend(of_it.filter(|slice| slice.range.through > snapshot.oplog.after && slice.range.after < reach).cloned());
+    }
+    slices
+}
+
 /// Joins ranges that overlap or touch. The input must be sorted by `after`.
 pub(crate) fn joined(ranges: impl IntoIterator<Item = OplogRange>) -> Vec<OplogRange> {
     let mut joined: Vec<OplogRange> = Vec::new();

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod catalog;
 pub mod coverage;
 pub mod cut;
+pub mod damage;
 pub mod job;
 pub mod namespace;
 pub mod nominate;

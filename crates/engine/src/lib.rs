@@ -5,9 +5,11 @@
 //! are made in `oplogue-domain` and `oplogue-oplog`; this crate fetches what they need and carries them out.
 
 pub mod backup;
+pub mod copy;
 pub mod doctor;
 pub mod failure;
 pub mod progress;
 pub mod restore;
 pub mod slice;
 pub mod status;
+pub mod verify;

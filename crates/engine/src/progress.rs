@@ -27,6 +27,12 @@ pub enum Step {
     Prove,
     /// Publishing metadata.
     Publish,
+    /// Reading back what lies on the storage.
+    Verify,
+    /// Comparing what a copy finds at its destination.
+    Compare,
+    /// Copying objects.
+    Copy,
 }
 
 impl Step {
@@ -45,6 +51,9 @@ impl Step {
             Self::Principals => "restoring users and roles",
             Self::Prove => "counting what was restored",
             Self::Publish => "publishing",
+            Self::Verify => "reading everything back",
+            Self::Compare => "comparing what is there already",
+            Self::Copy => "copying objects",
         }
     }
 }

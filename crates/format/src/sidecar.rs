@@ -37,6 +37,8 @@ pub use snapshot::{RecordedCollection, RecordedObject, SnapshotRecord};
 
 /// The folder of everything that is ours.
 pub const FOLDER: &str = "oplogue/";
+/// Where the records of backups lie, and the documents that cannot lie under PBM's names.
+pub const BACKUPS: &str = "oplogue/backups/";
 /// Where the records of slices lie.
 pub const SLICES: &str = "oplogue/slices/";
 /// Where the records of gaps lie.
@@ -59,7 +61,7 @@ pub enum SidecarError {
 
 /// `oplogue/backups/<backup>/`.
 pub fn backup_folder(backup: &BackupName) -> String {
-    format!("{FOLDER}backups/{backup}/")
+    format!("{BACKUPS}{backup}/")
 }
 
 /// `oplogue/backups/<backup>/manifest.json`.

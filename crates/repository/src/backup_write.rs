@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use bson::doc;
 use bytes::Bytes;
 use oplogue_domain::{Backup, BackupKind, BackupName, Namespace, NamespaceSelection, OplogRange, ReplicaSetName, Snapshot};
-use oplogue_format::checksum::Crc64;
 use oplogue_format::compression::Compression;
 use oplogue_format::pbm::assign::{AssignedObject, Unfit, assign_objects};
 use oplogue_format::pbm::backup_json::{BackupJson, StoreNote};
 use oplogue_format::pbm::collections::{CollectionKind, SnapshotMetadata, StoredCollection};
 use oplogue_format::pbm::{PBM_VERSION, layout};
-use oplogue_format::sidecar::{self, RecordedCollection, RecordedObject, SnapshotRecord};
+use oplogue_format::sidecar::{self, BackupManifest, RecordedCollection, RecordedObject, SnapshotRecord, Vouched};
 
 use crate::Repository;
 use crate::error::RepositoryError;
@@ -72,6 +71,10 @@ pub struct WrittenSnapshot {
     pub replica_set: ReplicaSetName,
     pub facts: SnapshotFacts,
     pub totals: SnapshotTotals,
+    /// Its record, as the backup's manifest vouches for it.
+    pub(crate) record: Vouched,
+    /// How many objects the record speaks of.
+    pub(crate) recorded_objects: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,8 +121,9 @@ fn claims_folder(name: &BackupName) -> String {
 }
 
 impl Repository {
-    /// Fails when a backup of this name, or anything of one, is there.
+    /// Fails when a backup of this name, or anything of one, is there; and where everything is encrypted, which this view is not.
     pub async fn refuse_taken_name(&self, name: &BackupName) -> Result<(), RepositoryError> {
+        self.refuse_encrypted().await?;
         let metadata = layout::backup_json(name);
         let mut taken = match self.storage.stat(&metadata).await {
             Ok(info) => Some(info.name),
@@ -192,15 +196,14 @@ impl Repository {
             last_write: snapshots.iter().map(|snapshot| snapshot.facts.oplog.through).max().unwrap_or_default(),
             problem: None,
         };
-        match self.storage.stat(layout::INIT).await {
-            Ok(_) => {}
-            Err(error) if error.is_not_found() => {
-                self.storage.put(layout::INIT, Bytes::from_static(layout::INIT_CONTENT.as_bytes())).await?
-            }
-            Err(error) => return Err(error.into()),
-        }
+        self.mark_for_pbm().await?;
         self.storage.delete_under(&claims_folder(&backup.name)).await?;
         let json = BackupJson::from_domain(&backup).to_json(&self.store_note());
+        let mut vouched = vec![Vouched::new(layout::backup_json(&backup.name), &json)];
+        let recorded_objects = snapshots.iter().map(|snapshot| snapshot.recorded_objects).sum();
+        vouched.extend(snapshots.into_iter().map(|snapshot| snapshot.record));
+        let manifest = BackupManifest { backup: backup.name.clone(), objects: vouched, recorded_objects, written_by: crate::written_by() };
+        self.storage.put(&sidecar::backup_manifest(&backup.name), manifest.to_json().into()).await?;
         self.storage.put(&layout::backup_json(&backup.name), json.into()).await?;
         Ok(backup)
     }
@@ -282,24 +285,24 @@ impl SnapshotWriter {
                 totals.document_bytes += collection.written.bytes;
             }
             if collection.written.stored_bytes > 0 {
-                let name = self.assigned(&collection.namespace)?.object.clone();
-                objects.push(RecordedObject { name, bytes: collection.written.stored_bytes, crc64: collection.written.stored_crc64 });
+                objects.push(recorded_object(self.assigned(&collection.namespace)?.object.clone(), &collection.written));
             }
         }
         let name = layout::backup_oplog(&self.backup, &self.replica_set, facts.oplog, self.compression);
         let written = oplog.publish(storage, &name).await?;
         totals.oplog_entries = written.documents;
-        objects.push(RecordedObject { name, bytes: written.stored_bytes, crc64: written.stored_crc64 });
+        objects.push(recorded_object(name, &written));
 
         let metadata = self.metadata(&collections, &facts)?;
         let mut texts = vec![(layout::metadata_json(&self.backup, &self.replica_set), metadata.write_json())];
         // PBM's restore never reads this one, and it is one BSON document: what does not fit is left out.
         texts.extend(metadata.write_bson().ok().map(|bytes| (layout::meta_pbm(&self.backup, &self.replica_set), bytes)));
         for (name, bytes) in texts {
-            objects.push(RecordedObject { name: name.clone(), bytes: bytes.len() as u64, crc64: Crc64::of(&bytes) });
+            objects.push(RecordedObject::of_text(name.clone(), &bytes));
             storage.put(&name, bytes.into()).await?;
         }
         totals.stored_bytes = objects.iter().map(|object| object.bytes).sum();
+        let recorded_objects = objects.len() as u64;
         let record = SnapshotRecord {
             backup: self.backup.clone(),
             replica_set: self.replica_set.clone(),
@@ -308,8 +311,10 @@ impl SnapshotWriter {
             collections: self.recorded(&collections)?,
             written_by: crate::written_by(),
         };
-        storage.put(&sidecar::snapshot_record(&self.backup, &self.replica_set), record.to_json().into()).await?;
-        Ok(WrittenSnapshot { replica_set: self.replica_set, facts, totals })
+        let text = record.to_json();
+        let record = Vouched::new(sidecar::snapshot_record(&self.backup, &self.replica_set), &text);
+        storage.put(&record.name, text.into()).await?;
+        Ok(WrittenSnapshot { replica_set: self.replica_set, facts, totals, record, recorded_objects })
     }
 
     /// What PBM is told. Documents it cannot find by its own rules are not there for it.
@@ -344,6 +349,16 @@ impl SnapshotWriter {
         }
         recorded.sort_by(|left, right| left.collection.namespace.cmp(&right.collection.namespace));
         Ok(recorded)
+    }
+}
+
+fn recorded_object(name: String, written: &Written) -> RecordedObject {
+    RecordedObject {
+        name,
+        bytes: written.stored_bytes,
+        crc64: written.stored_crc64,
+        hash: Some(written.stored_hash),
+        documents: Some(written.documents),
     }
 }
 

@@ -28,6 +28,9 @@ const FETCHES_AT_ONCE: usize = 16;
 
 type Listed<'a> = BTreeMap<&'a str, WholeObject>;
 
+/// The bytes of a small object, or what is wrong with them.
+type Fetched = Result<Bytes, String>;
+
 /// A catalog with what is needed to bring it up to date cheaply.
 #[derive(Clone, Debug, Default)]
 pub struct CatalogState {
@@ -86,6 +89,9 @@ impl Repository {
     /// Only when the storage cannot be listed or read.
     pub async fn state(&self) -> Result<CatalogState, RepositoryError> {
         let mut objects = self.storage.list("").await?;
+        if objects.iter().any(|object| object.name == oplogue_storage::ENCRYPTION_MARKER) {
+            return Err(RepositoryError::Encrypted { location: self.storage.location() });
+        }
         // Half of all names, and none of them says anything here.
         objects.retain(|object| !object.name.starts_with(sidecar::SLICES));
         let listed = layout::join_parts(objects.iter().map(|object| (object.name.as_str(), object.bytes)));
@@ -98,17 +104,20 @@ impl Repository {
         let mut small = BTreeMap::new();
         let read = self.fetch_all(objects.iter().filter(|object| is_small(&object.name)).cloned().collect()).await?;
         for (object, bytes) in read {
-            add_small(&mut catalog, &mut small, &object, &bytes, &listed);
+            add_small(&mut catalog, &mut small, &object, bytes, &listed);
         }
         sort(&mut catalog);
         Ok(CatalogState { catalog: Arc::new(catalog), small })
     }
 
-    /// Reads small objects; one that was deleted since the listing is left out.
-    async fn fetch_all(&self, objects: Vec<ObjectInfo>) -> Result<Vec<(ObjectInfo, Bytes)>, RepositoryError> {
+    /// Reads small objects; one that was deleted since the listing is left out, and of one that is damaged it is told why.
+    async fn fetch_all(&self, objects: Vec<ObjectInfo>) -> Result<Vec<(ObjectInfo, Fetched)>, RepositoryError> {
         let fetches = objects.into_iter().map(|object| async move {
-            let bytes = self.get_if_there(&object.name).await?;
-            Ok::<_, RepositoryError>(bytes.map(|bytes| (object, bytes)))
+            match self.get_if_there(&object.name).await {
+                Ok(bytes) => Ok(bytes.map(|bytes| (object, Ok(bytes)))),
+                Err(RepositoryError::Damaged { why, .. }) => Ok(Some((object, Err(why)))),
+                Err(error) => Err(error),
+            }
         });
         let found: Vec<_> = stream::iter(fetches).buffered(FETCHES_AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
@@ -137,19 +146,19 @@ fn add_slice(catalog: &mut Catalog, name: &str, whole: &WholeObject) {
     catalog.slices.entry(replica_set).or_default().push(slice);
 }
 
-fn add_small(catalog: &mut Catalog, small: &mut BTreeMap<String, Small>, object: &ObjectInfo, bytes: &[u8], listed: &Listed<'_>) {
-    let read = match layout::locate(&object.name) {
-        Located::BackupJson { .. } => read_backup(bytes, listed).map(|backup| {
+fn add_small(catalog: &mut Catalog, small: &mut BTreeMap<String, Small>, object: &ObjectInfo, fetched: Fetched, listed: &Listed<'_>) {
+    let read = fetched.and_then(|bytes| match layout::locate(&object.name) {
+        Located::BackupJson { .. } => read_backup(&bytes, listed).map(|backup| {
             let name = backup.name.clone();
             catalog.backups.push(backup);
             Content::Backup(name)
         }),
-        _ => GapRecord::parse(bytes).map_err(|error| error.to_string()).map(|record| {
+        _ => GapRecord::parse(&bytes).map_err(|error| error.to_string()).map(|record| {
             let gap = record.to_domain();
             catalog.recorded_gaps.entry(gap.replica_set.clone()).or_default().push(gap.clone());
             Content::Gap(gap)
         }),
-    };
+    });
     let content = read.unwrap_or_else(|why| {
         catalog.unreadable.push((object.name.clone(), why));
         Content::Unreadable

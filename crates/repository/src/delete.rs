@@ -185,8 +185,11 @@ impl Repository {
         // Owned, for the same reason as above.
         let objects: Vec<(ObjectInfo, String)> = objects.collect();
         let reads = objects.into_iter().map(|(object, stem)| async move {
-            let bytes = self.get_if_there(&object.name).await?;
-            Ok::<_, RepositoryError>(bytes.map(|bytes| Metadata { object, stem, json: BackupJson::parse(&bytes).ok() }))
+            match self.get_if_there(&object.name).await {
+                Ok(bytes) => Ok(bytes.map(|bytes| Metadata { object, stem, json: BackupJson::parse(&bytes).ok() })),
+                Err(RepositoryError::Damaged { .. }) => Ok(Some(Metadata { object, stem, json: None })),
+                Err(error) => Err(error),
+            }
         });
         let found: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())

@@ -26,8 +26,23 @@ pub enum RepositoryError {
     Unwritable { object: String, why: String },
     #[error("spool the oplog in the folder for temporary files (TMPDIR): {0}")]
     Spool(#[source] std::io::Error),
+    /// The folder holds encrypted objects, and no key was given.
+    #[error("what lies in {location} is encrypted: give its key with --key-file, --passphrase-file or OPLOGUE_PASSPHRASE")]
+    Encrypted { location: String },
+    /// A copy would replace an object that is there by another one.
+    #[error("object `{object}` is already in {location} and is not the same ({why}): nothing is overwritten")]
+    Different { object: String, location: String, why: String },
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(StorageError),
+}
+
+impl From<StorageError> for RepositoryError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Damaged { name, at } => Self::Damaged { object: name, at: 0, why: at.cause },
+            error => Self::Storage(error),
+        }
+    }
 }
 
 impl RepositoryError {

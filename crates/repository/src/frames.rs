@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bson::RawDocumentBuf;
 use bytes::Bytes;
-use oplogue_format::checksum::Crc64;
+use oplogue_format::checksum::{ContentHash, ContentHasher, Crc64};
 use oplogue_format::compression::{Compression, encode_frame};
 use oplogue_storage::{ObjectWriter, Storage};
 use tokio::sync::Mutex;
@@ -30,6 +30,8 @@ pub struct Written {
     pub stored_bytes: u64,
     /// CRC-64/XZ of the stored bytes.
     pub stored_crc64: u64,
+    /// BLAKE3 of the stored bytes.
+    pub stored_hash: ContentHash,
 }
 
 /// Running totals of one object, in the order in which its bytes are appended.
@@ -39,11 +41,12 @@ pub(crate) struct Tally {
     crc64: Crc64,
     stored_bytes: u64,
     stored_crc64: Crc64,
+    stored_hash: ContentHasher,
 }
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self { documents: 0, bytes: 0, crc64: Crc64::new(), stored_bytes: 0, stored_crc64: Crc64::new() }
+        Self { documents: 0, bytes: 0, crc64: Crc64::new(), stored_bytes: 0, stored_crc64: Crc64::new(), stored_hash: ContentHasher::new() }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -60,6 +63,7 @@ impl Tally {
         self.crc64.write(&frame.raw);
         self.stored_bytes += frame.stored.len() as u64;
         self.stored_crc64.write(&frame.stored);
+        self.stored_hash.write(&frame.stored);
     }
 
     pub(crate) fn written(&self) -> Written {
@@ -69,6 +73,7 @@ impl Tally {
             crc64: self.crc64.sum(),
             stored_bytes: self.stored_bytes,
             stored_crc64: self.stored_crc64.sum(),
+            stored_hash: self.stored_hash.hash(),
         }
     }
 }

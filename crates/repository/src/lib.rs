@@ -10,6 +10,7 @@
 
 mod backup_write;
 mod catalog;
+mod copy;
 mod delete;
 mod documents;
 mod error;
@@ -28,6 +29,7 @@ pub use backup_write::{
     users_namespace,
 };
 pub use catalog::CatalogState;
+pub use copy::{CopyItem, Presence};
 pub use delete::{Deleted, DeletionStep, Orphan, OrphanKind};
 pub use documents::{BATCH_BYTES, BATCH_DOCUMENTS, DocumentStream, ReadSummary};
 pub use error::RepositoryError;
@@ -61,6 +63,15 @@ impl Repository {
         match self.storage.get(name).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(StorageError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Fails when what lies in the folder was encrypted by us: without its key nothing of it can be seen, and beside it nothing is written.
+    pub async fn refuse_encrypted(&self) -> Result<(), RepositoryError> {
+        match self.storage.stat(oplogue_storage::ENCRYPTION_MARKER).await {
+            Ok(_) => Err(RepositoryError::Encrypted { location: self.storage.location() }),
+            Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

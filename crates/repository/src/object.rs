@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
-use oplogue_format::checksum::Crc64;
+use oplogue_format::checksum::{ContentHash, ContentHasher, Crc64};
 use oplogue_format::compression::Compression;
 use oplogue_format::pbm::layout;
 use oplogue_storage::{Storage, StorageError};
@@ -24,6 +24,8 @@ pub struct ObjectRef {
     pub stored_bytes: Option<u64>,
     /// CRC-64/XZ of the stored bytes, from our own metadata.
     pub stored_crc64: Option<u64>,
+    /// BLAKE3 of the stored bytes, from our own metadata. With it the checksum is not needed.
+    pub stored_hash: Option<ContentHash>,
 }
 
 impl ObjectRef {
@@ -31,7 +33,7 @@ impl ObjectRef {
     pub fn named(name: impl Into<String>) -> Self {
         let name = name.into();
         let compression = Compression::of_name(&name);
-        Self { name, compression, stored_bytes: None, stored_crc64: None }
+        Self { name, compression, stored_bytes: None, stored_crc64: None, stored_hash: None }
     }
 }
 
@@ -107,7 +109,7 @@ impl io::Read for ObjectBytes {
 
 /// Sends the object and its parts, in order, and compares what came with what was known.
 async fn pump(storage: &Storage, object: &ObjectRef, sender: &mpsc::Sender<Piece>) -> Result<(), RepositoryError> {
-    let mut sent = Sent { bytes: 0, crc64: Crc64::new() };
+    let mut sent = Sent::of(object);
     for part in 0.. {
         let name = if part == 0 { object.name.clone() } else { layout::part(&object.name, part) };
         if part > 0 && object.stored_bytes.is_some_and(|stored| sent.bytes >= stored) {
@@ -125,20 +127,50 @@ async fn pump(storage: &Storage, object: &ObjectRef, sender: &mpsc::Sender<Piece
             return Ok(());
         }
     }
-    let damaged = |why| Err(RepositoryError::Damaged { object: object.name.clone(), at: 0, why });
-    if let Some(stored) = object.stored_bytes.filter(|stored| *stored != sent.bytes) {
-        return damaged(format!("{} bytes are stored, and {stored} were expected", sent.bytes));
-    }
-    let crc64 = sent.crc64.sum();
-    if let Some(stored) = object.stored_crc64.filter(|stored| *stored != crc64) {
-        return damaged(format!("its stored bytes have checksum {crc64:016x} instead of {stored:016x}"));
-    }
-    Ok(())
+    sent.compare(object)
 }
 
+/// What has gone by of an object's stored bytes, and of that what can be compared at its end.
 struct Sent {
     bytes: u64,
-    crc64: Crc64,
+    crc64: Option<Crc64>,
+    hash: Option<ContentHasher>,
+}
+
+impl Sent {
+    fn of(object: &ObjectRef) -> Self {
+        let hash = object.stored_hash.map(|_| ContentHasher::new());
+        let crc64 = object.stored_crc64.filter(|_| hash.is_none()).map(|_| Crc64::new());
+        Self { bytes: 0, crc64, hash }
+    }
+
+    fn add(&mut self, chunk: &[u8]) {
+        self.bytes += chunk.len() as u64;
+        if let Some(crc64) = &mut self.crc64 {
+            crc64.write(chunk);
+        }
+        if let Some(hash) = &mut self.hash {
+            hash.write(chunk);
+        }
+    }
+
+    fn compare(&self, object: &ObjectRef) -> Result<(), RepositoryError> {
+        let damaged = |why| Err(RepositoryError::Damaged { object: object.name.clone(), at: 0, why });
+        if let Some(stored) = object.stored_bytes.filter(|stored| *stored != self.bytes) {
+            return damaged(format!("{} bytes are stored, and {stored} were expected", self.bytes));
+        }
+        if let (Some(hash), Some(stored)) = (self.hash.as_ref().map(ContentHasher::hash), object.stored_hash)
+            && hash != stored
+        {
+            return damaged(format!("its stored bytes have hash {hash} instead of {stored}"));
+        }
+        if let (Some(crc64), Some(stored)) = (self.crc64.as_ref().map(Crc64::sum), object.stored_crc64)
+            && crc64 != stored
+        {
+            return damaged(format!("its stored bytes have checksum {crc64:016x} instead of {stored:016x}"));
+        }
+        Ok(())
+    }
 }
 
 /// False when nobody listens any more.
@@ -150,13 +182,12 @@ async fn send_all(
 ) -> Result<bool, RepositoryError> {
     while let Some(chunk) = reader.next().await {
         let chunk = chunk.map_err(|error| match error.downcast::<StorageError>() {
-            Ok(error) => RepositoryError::Storage(error),
+            Ok(error) => error.into(),
             Err(error) => {
                 RepositoryError::Damaged { object: name.to_owned(), at: sent.bytes, why: format!("it cannot be read on: {error}") }
             }
         })?;
-        sent.bytes += chunk.len() as u64;
-        sent.crc64.write(&chunk);
+        sent.add(&chunk);
         if sender.send(Piece::Bytes(chunk)).await.is_err() {
             return Ok(false);
         }

@@ -2,13 +2,19 @@
 //!
 //! The slice comes first and its record second: a crash between leaves a slice without a record, which is read as any slice of
 //! PBM's is. Neither is ever changed afterwards.
+//!
+//! A record names the one before it. A builder that follows another learns from it, once that one is stored; the first of a row looks on the
+//! storage. Where nothing was recorded, the chain begins.
+
+use std::sync::{Arc, OnceLock};
 
 use bson::RawDocumentBuf;
 use bytes::Bytes;
 use oplogue_domain::{Gap, OplogRange, OplogTime, ReplicaSetName, Slice};
+use oplogue_format::checksum::ContentHash;
 use oplogue_format::compression::Compression;
 use oplogue_format::pbm::layout;
-use oplogue_format::sidecar::{self, GapRecord, SliceRecord};
+use oplogue_format::sidecar::{self, GapRecord, Link, LocatedRecord, SliceRecord, seal_of};
 
 use crate::Repository;
 use crate::error::RepositoryError;
@@ -27,6 +33,12 @@ pub struct SliceBuilder {
     stored: Vec<Bytes>,
     tally: Tally,
     pending_entries: u64,
+    /// Time of the first entry.
+    first_entry: Option<OplogTime>,
+    /// The record of the slice that this one follows: empty until that one is stored. `None`: it follows none that is known here.
+    before: Option<Arc<OnceLock<Link>>>,
+    /// This slice's own record, once it is stored.
+    own: Arc<OnceLock<Link>>,
 }
 
 /// A stored slice and what it holds.
@@ -55,6 +67,9 @@ impl SliceBuilder {
             stored: Vec::new(),
             tally: Tally::new(),
             pending_entries: 0,
+            first_entry: None,
+            before: None,
+            own: Arc::default(),
         }
     }
 
@@ -69,6 +84,7 @@ impl SliceBuilder {
         if time <= self.last && !is_boundary {
             return Ok(());
         }
+        self.first_entry = self.first_entry.or(Some(time));
         self.last = time;
         self.boundary = Some(entry.clone());
         self.noops += u64::from(entry.get_str("op").is_ok_and(|op| op == "n"));
@@ -102,6 +118,7 @@ impl SliceBuilder {
     /// The builder of the slice that follows this one, with the entry they share.
     pub async fn following(&self) -> Result<Self, RepositoryError> {
         let mut next = Self::new(self.replica_set.clone(), self.last, self.compression);
+        next.before = Some(self.own.clone());
         if let Some(boundary) = &self.boundary {
             next.push(boundary).await?;
         }
@@ -126,6 +143,10 @@ impl Repository {
         if builder.stored.is_empty() {
             return Err(RepositoryError::Unwritable { object, why: "the slice holds no entry".to_owned() });
         }
+        let previous = match builder.before.as_ref().and_then(|before| before.get()) {
+            Some(link) => Some(*link),
+            None => self.record_ending_at(&builder.replica_set, builder.first).await?,
+        };
         let mut writer = self.storage.writer(&object).await?;
         for frame in builder.stored {
             writer.write(frame).await?;
@@ -139,27 +160,79 @@ impl Repository {
             object: object.clone(),
             stored_bytes: written.stored_bytes,
             stored_crc64: written.stored_crc64,
+            stored_hash: Some(written.stored_hash),
             raw_bytes: written.bytes,
             raw_crc64: written.crc64,
             entries: written.documents,
             no_ops: builder.noops,
+            first: builder.first_entry,
+            last: Some(builder.last),
+            previous,
+            replaces: Vec::new(),
+            continues: None,
             written_by: crate::written_by(),
         };
-        let record = sidecar::slice_record(&builder.replica_set, range);
-        self.storage.put(&record, facts.to_json().into()).await?;
+        let link = self.write_slice_record(&facts).await?;
+        // Set once, and only here.
+        let _ = builder.own.set(link);
         let name = layout::slice_name(&object, &builder.replica_set, range, builder.compression);
         let slice = Slice { replica_set: builder.replica_set, range, name, bytes: written.stored_bytes };
         Ok(StoredSlice { slice, entries: written.documents, noops: builder.noops, bytes: written.bytes })
     }
 
+    /// Stores the record of a slice that is stored, and says how others name it.
+    async fn write_slice_record(&self, facts: &SliceRecord) -> Result<Link, RepositoryError> {
+        let record = facts.to_json();
+        let seal = seal_of(&record).ok_or_else(|| RepositoryError::Unwritable {
+            object: facts.object.clone(),
+            why: "its record came without a seal".to_owned(),
+        })?;
+        self.storage.put(&sidecar::slice_record(&facts.replica_set, facts.range), record.into()).await?;
+        Ok(Link { range: facts.range, seal })
+    }
+
+    /// What the record of a slice that stands for `replaced` takes over, which are in order: the link of the first, and the link to the last
+    /// (`previous` and `continues`).
+    pub async fn links_over(&self, replaced: &[Slice]) -> Result<(Option<Link>, Option<Link>), RepositoryError> {
+        let (Some(first), Some(last)) = (replaced.first(), replaced.last()) else { return Ok((None, None)) };
+        let previous = self.slice_facts(first).await?.and_then(|facts| facts.previous);
+        let seal = self.sealed_slice_facts(last).await?.and_then(|(_, seal)| seal);
+        Ok((previous, seal.map(|seal| Link { range: last.range, seal })))
+    }
+
+    /// The record of the slice that ends at `moment`, if there is one with a seal. It began on the same day or the one before: longer slices
+    /// are not made.
+    async fn record_ending_at(&self, replica_set: &ReplicaSetName, moment: OplogTime) -> Result<Option<Link>, RepositoryError> {
+        let day_before = OplogTime::new(moment.seconds.saturating_sub(86_400), 0);
+        let mut folders = vec![sidecar::slice_records_of_day(replica_set, moment), sidecar::slice_records_of_day(replica_set, day_before)];
+        folders.dedup();
+        for folder in folders {
+            let listed = self.storage.list(folder.trim_end_matches('/')).await?;
+            let ending = listed.into_iter().rev().find_map(|object| match sidecar::locate(&object.name) {
+                LocatedRecord::Slice { range, .. } if range.through == moment && range.after < moment => Some((object.name, range)),
+                _ => None,
+            });
+            if let Some((name, range)) = ending {
+                let seal = self.get_if_there(&name).await?.filter(|bytes| SliceRecord::parse(bytes).is_ok());
+                return Ok(seal.and_then(|bytes| seal_of(&bytes)).map(|seal| Link { range, seal }));
+            }
+        }
+        Ok(None)
+    }
+
     /// What was recorded about a slice when it was written; `None` for slices of other writers.
     pub async fn slice_facts(&self, slice: &Slice) -> Result<Option<SliceRecord>, RepositoryError> {
+        Ok(self.sealed_slice_facts(slice).await?.map(|(facts, _)| facts))
+    }
+
+    /// The same with the record's seal, by which others name it. Records of format 1 have none.
+    pub async fn sealed_slice_facts(&self, slice: &Slice) -> Result<Option<(SliceRecord, Option<ContentHash>)>, RepositoryError> {
         let record = sidecar::slice_record(&slice.replica_set, slice.range);
         let Some(bytes) = self.get_if_there(&record).await? else {
             return Ok(None);
         };
         match SliceRecord::parse(&bytes) {
-            Ok(facts) => Ok(Some(facts)),
+            Ok(facts) => Ok(Some((facts, seal_of(&bytes)))),
             Err(error) => Err(RepositoryError::Unreadable { object: record, why: error.to_string() }),
         }
     }

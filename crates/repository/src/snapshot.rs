@@ -10,7 +10,7 @@ use oplogue_domain::{Backup, BackupName, Namespace, OplogSource, ReplicaSetName}
 use oplogue_format::compression::Compression;
 use oplogue_format::pbm::collections::{CollectionKind, SnapshotMetadata, StoredCollection};
 use oplogue_format::pbm::layout::{self, WholeObject};
-use oplogue_format::sidecar::{self, RecordedCollection, SnapshotRecord};
+use oplogue_format::sidecar::{self, RecordedCollection, RecordedObject, SnapshotRecord};
 
 use crate::Repository;
 use crate::documents::{DocumentStream, ReadSummary};
@@ -35,6 +35,8 @@ pub struct SnapshotContents {
     pub server_version: String,
     /// What is in it and not for restoring: PBM's control collections, the server's own, the state of a sharded cluster.
     pub left_out: Vec<Namespace>,
+    /// The same with their objects, for who wants to read everything back.
+    pub not_restored: Vec<SnapshotCollection>,
     /// What a person should know before restoring from it.
     pub warnings: Vec<String>,
 }
@@ -148,9 +150,10 @@ impl Repository {
     pub async fn read_oplog(&self, replica_set: &ReplicaSetName, source: &OplogSource) -> Result<DocumentStream, RepositoryError> {
         let objects = match source {
             OplogSource::Slice(slice) => {
-                let facts = self.slice_facts(slice).await?;
-                let stored_crc64 = facts.filter(|facts| facts.object == slice.object()).map(|facts| facts.stored_crc64);
-                vec![ObjectRef { stored_bytes: Some(slice.bytes), stored_crc64, ..ObjectRef::named(slice.object()) }]
+                let facts = self.slice_facts(slice).await?.filter(|facts| facts.object == slice.object());
+                let stored_crc64 = facts.as_ref().map(|facts| facts.stored_crc64);
+                let stored_hash = facts.and_then(|facts| facts.stored_hash);
+                vec![ObjectRef { stored_bytes: Some(slice.bytes), stored_crc64, stored_hash, ..ObjectRef::named(slice.object()) }]
             }
             OplogSource::BackupOplog { backup } => self.backup_oplog(backup, replica_set).await?,
         };
@@ -161,7 +164,7 @@ impl Repository {
     }
 
     /// The objects of a backup's own oplog, in the order in which they must be read. Empty for a backup without any.
-    async fn backup_oplog(&self, backup: &BackupName, replica_set: &ReplicaSetName) -> Result<Vec<ObjectRef>, RepositoryError> {
+    pub async fn backup_oplog(&self, backup: &BackupName, replica_set: &ReplicaSetName) -> Result<Vec<ObjectRef>, RepositoryError> {
         let record = self.snapshot_record(backup, replica_set).await?;
         let objects = self.storage.list(&layout::snapshot_folder(backup, replica_set)).await?;
         let listed = layout::join_parts(objects.iter().map(|object| (object.name.as_str(), object.bytes)));
@@ -175,7 +178,12 @@ impl Repository {
         Ok(names.into_iter().map(refer).collect())
     }
 
-    async fn snapshot_record(&self, backup: &BackupName, replica_set: &ReplicaSetName) -> Result<Option<SnapshotRecord>, RepositoryError> {
+    /// Our record of a snapshot; `None` where PBM, or nobody, wrote it.
+    pub async fn snapshot_record(
+        &self,
+        backup: &BackupName,
+        replica_set: &ReplicaSetName,
+    ) -> Result<Option<SnapshotRecord>, RepositoryError> {
         let name = sidecar::snapshot_record(backup, replica_set);
         let Some(bytes) = self.get_if_there(&name).await? else {
             return Ok(None);
@@ -229,7 +237,7 @@ impl SnapshotCollection {
 /// An object with the size the listing gives it. An object that is not listed is told when it is read.
 fn listed_object(name: String, compression: Compression, listed: &BTreeMap<&str, WholeObject>) -> ObjectRef {
     let stored_bytes = listed.get(name.as_str()).map(|whole| whole.bytes);
-    ObjectRef { name, compression, stored_bytes, stored_crc64: None }
+    ObjectRef { name, compression, stored_bytes, stored_crc64: None, stored_hash: None }
 }
 
 /// The same with what our record says of it, which is what it must be.
@@ -241,7 +249,9 @@ fn known_object(
 ) -> ObjectRef {
     let object = listed_object(name, compression, listed);
     match record.and_then(|record| record.object(&object.name)) {
-        Some(recorded) => ObjectRef { stored_bytes: Some(recorded.bytes), stored_crc64: Some(recorded.crc64), ..object },
+        Some(recorded) => {
+            ObjectRef { stored_bytes: Some(recorded.bytes), stored_crc64: Some(recorded.crc64), stored_hash: recorded.hash, ..object }
+        }
         None => object,
     }
 }
@@ -249,19 +259,19 @@ fn known_object(
 fn from_record(record: SnapshotRecord, backup: &Backup, listed: &BTreeMap<&str, WholeObject>) -> Vec<SnapshotCollection> {
     let compression = backup.compression.parse().unwrap_or(Compression::None);
     // A search per collection in the list of objects would be quadratic.
-    let sizes: BTreeMap<&str, (u64, u64)> =
-        record.objects.iter().map(|object| (object.name.as_str(), (object.bytes, object.crc64))).collect();
+    let objects: BTreeMap<&str, &RecordedObject> = record.objects.iter().map(|object| (object.name.as_str(), object)).collect();
     let (buckets, collections): (Vec<&RecordedCollection>, Vec<_>) =
         record.collections.iter().partition(|recorded| recorded.collection.namespace.is_buckets());
     let bucket_indexes: BTreeMap<Namespace, &Vec<Document>> =
         buckets.iter().map(|recorded| (recorded.collection.namespace.logical(), &recorded.collection.indexes)).collect();
     let open = |recorded: &RecordedCollection| {
         let object = recorded.object.clone().map(|name| {
-            let known = sizes.get(name.as_str()).copied();
+            let known = objects.get(name.as_str());
             let object = listed_object(name, compression, listed);
             ObjectRef {
-                stored_bytes: known.map(|(bytes, _)| bytes).or(object.stored_bytes),
-                stored_crc64: known.map(|(_, crc64)| crc64),
+                stored_bytes: known.map(|known| known.bytes).or(object.stored_bytes),
+                stored_crc64: known.map(|known| known.crc64),
+                stored_hash: known.and_then(|known| known.hash),
                 ..object
             }
         });
@@ -273,8 +283,15 @@ fn from_record(record: SnapshotRecord, backup: &Backup, listed: &BTreeMap<&str, 
 
 /// Takes users and roles out, and what nobody restores.
 fn sorted_out(collections: Vec<SnapshotCollection>, server_version: String, warnings: Vec<String>) -> SnapshotContents {
-    let mut contents =
-        SnapshotContents { collections: Vec::new(), users: None, roles: None, server_version, left_out: Vec::new(), warnings };
+    let mut contents = SnapshotContents {
+        collections: Vec::new(),
+        users: None,
+        roles: None,
+        server_version,
+        left_out: Vec::new(),
+        not_restored: Vec::new(),
+        warnings,
+    };
     for collection in collections {
         let name = (collection.namespace.database.as_str(), collection.namespace.collection.as_str());
         if name == USERS {
@@ -282,7 +299,8 @@ fn sorted_out(collections: Vec<SnapshotCollection>, server_version: String, warn
         } else if name == ROLES {
             contents.roles = Some(collection);
         } else if is_nobodys(&collection.namespace) {
-            contents.left_out.push(collection.namespace);
+            contents.left_out.push(collection.namespace.clone());
+            contents.not_restored.push(collection);
         } else {
             contents.collections.push(collection);
         }

@@ -99,6 +99,20 @@ pub enum StorageError {
         /// What was attempted.
         at: Box<Attempt>,
     },
+    /// An encrypted object whose bytes are not those that were encrypted.
+    #[error("{at}: the object is damaged; `oplogue verify` tells what can still be restored")]
+    Damaged {
+        /// The object, relative to the storage.
+        name: String,
+        /// What was attempted, and what is wrong.
+        at: Box<Attempt>,
+    },
+    /// What lies there is encrypted otherwise than this view expects: with another key, or not at all.
+    #[error("{at}")]
+    Encryption {
+        /// What was attempted, what is wrong, and what to do.
+        at: Box<Attempt>,
+    },
     /// The storage URL or its options cannot be used.
     #[error("the storage {url} cannot be used: {reason}")]
     BadUrl {

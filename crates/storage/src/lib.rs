@@ -13,6 +13,8 @@
 //! - what was written is listed and read by whoever looks next;
 //! - a reader gives the bytes of one version of the object, in bounded memory, and resumes where a broken connection left it.
 //!
+//! A folder can be encrypted on our side ([`Storage::encrypted`]): it keeps the same promises, and everything above it works as before.
+//!
 //! After a crash in the middle of a write remain, invisible to listings: on filesystems a `.oplogue-*.tmp` file; on S3 an
 //! incomplete multipart upload (let a lifecycle rule of the bucket remove those after a few days), on Google Cloud Storage likewise; on
 //! Azure uncommitted blocks, which Azure forgets after a week.
@@ -23,6 +25,7 @@ mod cloud;
 pub mod conformance;
 #[cfg(feature = "testing")]
 pub mod counting;
+mod encrypted;
 mod error;
 mod filesystem;
 mod memory;
@@ -34,6 +37,7 @@ mod storage;
 mod url;
 mod writer;
 
+pub use encrypted::{Beginning, EncryptionKey, KeyError, MARKER as ENCRYPTION_MARKER};
 pub use error::{Attempt, StorageError};
 pub use options::{ServerSideEncryption, StorageOptions};
 pub use probe::{ProbeReport, ProbeStep};

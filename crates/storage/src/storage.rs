@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 
-use crate::backend::{Backend, SharedBackend};
+use crate::backend::{Backend, Opened, SharedBackend};
+use crate::encrypted::{Beginning, Encrypted, EncryptionKey};
 use crate::error::{Attempt, StorageError};
 use crate::memory::Memory;
 use crate::name;
@@ -61,6 +62,13 @@ impl Storage {
     /// An empty storage in memory, for tests. Clones share it.
     pub fn memory() -> Self {
         Self::over(Arc::new(Memory::default()))
+    }
+
+    /// The same folder, with every object encrypted before it goes there and decrypted when it comes back; see [`crate::encrypted`].
+    ///
+    /// Nothing is contacted yet: a wrong key is told by the first call that needs it.
+    pub fn encrypted(&self, key: EncryptionKey, beginning: Beginning) -> Self {
+        Self::over(Arc::new(Encrypted::new(self.clone(), key, beginning)))
     }
 
     /// Whether an object may have this name here. Asks nobody: it is a matter of the kind of storage.
@@ -125,6 +133,11 @@ impl Storage {
         let opened = self.backend.open(&key, 0).await.map_err(|e| self.named(e, name))?;
         let attempt = Attempt::new(&self.location(), format!("read {name:?}"));
         Ok(ObjectReader::new(self.backend.clone(), key, attempt, opened))
+    }
+
+    /// The bytes of an object from `offset` on, as the backend gives them.
+    pub(crate) async fn open_at(&self, name: &str, offset: u64) -> Result<Opened, StorageError> {
+        self.backend.open(&self.key(name)?, offset).await.map_err(|e| self.named(e, name))
     }
 
     /// Size and time of an object.
@@ -198,7 +211,7 @@ impl Storage {
         key.drain(..above);
     }
 
-    fn key(&self, name: &str) -> Result<String, StorageError> {
+    pub(crate) fn key(&self, name: &str) -> Result<String, StorageError> {
         let problem = name::problem(name).map(|reason| (name.to_owned(), reason));
         let key = name::join(&self.folder, name);
         // The folder came from outside too (`within`).
@@ -226,6 +239,7 @@ impl Storage {
     fn named(&self, error: StorageError, name: &str) -> StorageError {
         match error {
             StorageError::NotFound { at, .. } => StorageError::NotFound { name: name.to_owned(), at },
+            StorageError::Damaged { at, .. } => StorageError::Damaged { name: name.to_owned(), at },
             StorageError::BadName { location, reason, .. } => StorageError::BadName { location, name: name.to_owned(), reason },
             other => other,
         }
@@ -234,7 +248,7 @@ impl Storage {
     /// The storage's error that a reader's stream had to wrap.
     fn unwrapped(&self, error: std::io::Error, name: &str) -> StorageError {
         match error.downcast::<StorageError>() {
-            Ok(error) => error,
+            Ok(error) => self.named(error, name),
             Err(error) => {
                 let attempt = Attempt::new(&self.location(), format!("read {name:?}"));
                 StorageError::Other { at: attempt.because(error) }

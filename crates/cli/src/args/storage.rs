@@ -29,6 +29,13 @@ pub struct StorageArgs {
     #[arg(long, value_name = "FILE", help_heading = "Storage")]
     pub pbm_config: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+/// How a storage is reached, whichever it is.
+#[derive(Debug, Clone, Args)]
+pub struct ReachArgs {
     /// Give up on a storage request when nothing came for this long
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration, help_heading = "Storage")]
     pub storage_timeout: Duration,
@@ -108,6 +115,30 @@ pub struct StorageArgs {
     /// Without it, the AZURE_* variables of the environment or the machine's identity are used.
     #[arg(long, value_name = "KEY", help_heading = "Google Cloud and Azure")]
     pub azure_account_key: Option<Secret>,
+
+    /// Encrypt what is written, with a key of our own
+    ///
+    /// Needed once, for the first thing that is written into a folder; from then on the key alone says it. Everything in the folder is then encrypted
+    /// before it leaves this machine, and only oplogue with this key can read it: Percona Backup for MongoDB cannot. Names, sizes and times of
+    /// objects stay visible.
+    #[arg(long, help_heading = "Encryption")]
+    pub encrypt: bool,
+
+    /// File with the key of an encrypted folder: 32 bytes, hexadecimal or in base64
+    ///
+    /// `openssl rand -hex 32 > key` makes one. Keep a copy elsewhere: without it, what was encrypted is lost.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase", "passphrase_file"], help_heading = "Encryption")]
+    pub key_file: Option<PathBuf>,
+
+    /// File with the passphrase of an encrypted folder
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase", help_heading = "Encryption")]
+    pub passphrase_file: Option<PathBuf>,
+
+    /// Passphrase of an encrypted folder
+    ///
+    /// Others on this machine can see what is typed here: prefer the environment variable or a file.
+    #[arg(long, value_name = "WORDS", help_heading = "Encryption")]
+    pub passphrase: Option<Secret>,
 }
 
 /// Whose key the storage encrypts with.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::diagram::{at, catalog, range, replica_set};
+use crate::diagram::{at, backup_name, catalog, range, replica_set};
 
 fn coverage(drawing: &str) -> Coverage {
     Coverage::of(&catalog(drawing), &replica_set("rs0"))
@@ -98,4 +98,12 @@ fn a_month_of_ten_second_slices_is_planned_without_quadratic_work() {
     assert_eq!(coverage.stretches().len(), 1);
     let whole = OplogRange::new(at(1), coverage.newest().expect("covered"));
     assert_eq!(coverage.chain(whole).map(|pieces| pieces.len()), Ok(260_000));
+}
+
+#[test]
+fn a_backup_is_carried_on_by_the_slices_up_to_the_next_hole() {
+    let catalog = catalog("rs0   |--|--|--|--|   |--|\nrs0        B==|");
+    let backup = catalog.backup(&backup_name("B")).expect("it is drawn");
+    let names: Vec<_> = slices_following(&catalog, backup).iter().map(|slice| slice.object().into_owned()).collect();
+    assert_eq!(names, ["rs0/3-6", "rs0/6-9", "rs0/9-12"]);
 }

@@ -19,3 +19,4 @@ mod stage;
 mod storm;
 mod story;
 mod target;
+mod verify;

@@ -69,12 +69,12 @@ impl Repository {
 
         let new: Vec<_> = objects.iter().filter(|object| !small.contains_key(&object.name)).cloned().collect();
         for (object, bytes) in self.fetch_all(new).await? {
-            let below = match layout::locate(&object.name) {
-                Located::BackupJson { .. } => self.objects_of_backup(&bytes).await?,
+            let below = match (layout::locate(&object.name), &bytes) {
+                (Located::BackupJson { .. }, Ok(bytes)) => self.objects_of_backup(bytes).await?,
                 _ => Vec::new(),
             };
             let below = layout::join_parts(below.iter().map(|object| (object.name.as_str(), object.bytes)));
-            add_small(catalog, small, &object, &bytes, &below);
+            add_small(catalog, small, &object, bytes, &below);
         }
         Ok(())
     }

@@ -73,7 +73,7 @@ async fn a_changed_slice_is_found_out_even_without_compression() -> Checked {
     bytes[last] ^= 1;
     repository.storage().put(&stored.slice.object(), bytes.into()).await?;
     let read = all(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await;
-    assert!(matches!(&read, Err(RepositoryError::Damaged { why, .. }) if why.contains("checksum")), "{read:?}");
+    assert!(matches!(&read, Err(RepositoryError::Damaged { why, .. }) if why.contains("hash")), "{read:?}");
     Ok(())
 }
 
