@@ -77,7 +77,8 @@ pub fn reach(typed: &ReachArgs, path: Option<&Path>) -> Result<ReachArgs, UsageE
         #[command(flatten)]
         reach: ReachArgs,
     }
-    let command = <Side as clap::CommandFactory>::command().name("options of a storage");
+    let mut command = <Side as clap::CommandFactory>::command().name("options of a storage");
+    command.build();
     let values = file::read(path)?;
     check_keys(&command, &values, path)?;
     let nothing = command.clone().ignore_errors(true).get_matches_from([""]);

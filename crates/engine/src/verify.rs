@@ -193,11 +193,12 @@ pub async fn run(request: VerifyRequest, progress: Arc<dyn Progress>, cancel: Ca
     let mut slices = Vec::new();
     if everything {
         unreadable(&catalog, &mut notes);
-        manifests_without_backups(&work, &catalog, &mut notes).await?;
         for replica_set in slices::replica_sets(&work, &catalog).await? {
             let checked = slices::check(&work, &catalog, &replica_set, &mut notes).await;
             slices.push(checked.with_context(|| format!("read the slices of {replica_set} back"))?);
         }
+        // Last, so that a deletion that was under way has come to its end.
+        manifests_without_backups(&work, &catalog, &mut notes).await?;
     }
     work.progress.end(Step::Verify);
     notes.findings.sort_by(|left, right| (&left.object, left.kind).cmp(&(&right.object, right.kind)));

@@ -27,7 +27,10 @@ pub enum RepositoryError {
     #[error("spool the oplog in the folder for temporary files (TMPDIR): {0}")]
     Spool(#[source] std::io::Error),
     /// The folder holds encrypted objects, and no key was given.
-    #[error("what lies in {location} is encrypted: give its key with --key-file, --passphrase-file or OPLOGUE_PASSPHRASE")]
+    #[error(
+        "what lies in {location} is encrypted: give its key with --key-file, --passphrase-file or OPLOGUE_PASSPHRASE (server and agents \
+         cannot work on it)"
+    )]
     Encrypted { location: String },
     /// A copy would replace an object that is there by another one.
     #[error("object `{object}` is already in {location} and is not the same ({why}): nothing is overwritten")]

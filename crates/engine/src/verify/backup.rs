@@ -1,19 +1,20 @@
 //! One backup: from its manifest, over the record and the metadata of each replica set, to every object.
 
+mod metadata;
+mod oplog;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use oplogue_domain::damage::Loss;
-use oplogue_domain::{Backup, BackupName, BackupProblem, Namespace, OplogTime, ReplicaSetName, Snapshot};
-use oplogue_format::checksum::{ContentHash, Crc64};
-use oplogue_format::pbm::collections::SnapshotMetadata;
+use oplogue_domain::{Backup, BackupName, BackupProblem, ReplicaSetName, Snapshot};
+use oplogue_format::checksum::ContentHash;
 use oplogue_format::pbm::layout::{self, WholeObject};
-use oplogue_format::sidecar::{self, BackupManifest, RecordedObject, SnapshotRecord};
+use oplogue_format::sidecar::{self, BackupManifest, SnapshotRecord};
 use oplogue_repository::{ObjectRef, SnapshotCollection, SnapshotContents};
-use oplogue_storage::StorageError;
 
 use super::object::Fault;
-use super::{Kind, Notes, Tally, Work};
+use super::{Kind, Notes, Tally, Work, is_there};
 
 /// Both forms of a snapshot's metadata.
 pub(super) fn metadata_objects(backup: &BackupName, replica_set: &ReplicaSetName) -> [String; 2] {
@@ -22,6 +23,12 @@ pub(super) fn metadata_objects(backup: &BackupName, replica_set: &ReplicaSetName
 
 pub(super) async fn check(work: &Work, backup: &Backup, notes: &mut Notes) -> anyhow::Result<Tally> {
     let mut found = Notes::default();
+    let json = layout::backup_json(&backup.name);
+    let named = is_there(work.repository.storage(), &json).await?;
+    if !named {
+        let what = format!("the metadata that name backup {} lie under another name", backup.name);
+        found.find(&json, Kind::Metadata, what, Loss::Nothing);
+    }
     let tally = if is_looked_into(backup, &mut found) {
         let checking = Checking { work, backup, ours: backup.written_by.is_some() };
         checking.check(&mut found).await?
@@ -29,8 +36,7 @@ pub(super) async fn check(work: &Work, backup: &Backup, notes: &mut Notes) -> an
         Tally::default()
     };
     // What retention deleted meanwhile is no damage.
-    let json = layout::backup_json(&backup.name);
-    if !found.findings.is_empty() && bytes_of(work, &json).await?.is_none() {
+    if named && !found.findings.is_empty() && !is_there(work.repository.storage(), &json).await? {
         notes.remark(format!("backup {} was deleted while it was read", backup.name));
         return Ok(tally);
     }
@@ -58,16 +64,7 @@ fn is_looked_into(backup: &Backup, notes: &mut Notes) -> bool {
     }
 }
 
-/// A small object; `None` when it is not there.
-async fn bytes_of(work: &Work, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
-    match work.repository.storage().get(name).await {
-        Ok(bytes) => Ok(Some(bytes.to_vec())),
-        Err(StorageError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The same where an encrypted object may be damaged.
+/// A small object, or what is wrong with it.
 async fn small_object(work: &Work, name: &str) -> anyhow::Result<Result<Vec<u8>, Fault>> {
     match work.repository.storage().get(name).await {
         Ok(bytes) => Ok(Ok(bytes.to_vec())),
@@ -90,7 +87,6 @@ impl Checking<'_> {
     }
 
     async fn check(&self, notes: &mut Notes) -> anyhow::Result<Tally> {
-        self.check_name(notes).await?;
         let mut tally = Tally { objects: 1, read: 1, ..Tally::default() };
         let mut hashed = false;
         for snapshot in &self.backup.snapshots {
@@ -101,16 +97,6 @@ impl Checking<'_> {
         }
         self.check_manifest(hashed, notes).await?;
         Ok(tally)
-    }
-
-    /// The metadata lie under the name they hold; another one inside would be a changed byte.
-    async fn check_name(&self, notes: &mut Notes) -> anyhow::Result<()> {
-        let json = layout::backup_json(&self.backup.name);
-        if bytes_of(self.work, &json).await?.is_none() {
-            let what = format!("the metadata that name backup {} lie under another name", self.backup.name);
-            notes.find(json, Kind::Metadata, what, self.lost());
-        }
-        Ok(())
     }
 
     async fn record(&self, replica_set: &ReplicaSetName, notes: &mut Notes) -> anyhow::Result<Option<SnapshotRecord>> {
@@ -213,62 +199,6 @@ impl Checking<'_> {
         Ok(joined.into_iter().map(|(name, whole)| (name.to_owned(), whole)).collect())
     }
 
-    /// `metadata.json` and `meta.pbm`: against our record, or else against each other.
-    async fn check_metadata(
-        &self,
-        replica_set: &ReplicaSetName,
-        record: Option<&SnapshotRecord>,
-        listed: &Listed,
-        notes: &mut Notes,
-    ) -> anyhow::Result<Tally> {
-        let mut texts = Vec::new();
-        let mut tally = Tally::default();
-        for name in metadata_objects(&self.backup.name, replica_set) {
-            let recorded = record.and_then(|record| record.object(&name));
-            if recorded.is_none() && !listed.contains_key(&name) {
-                texts.push(None);
-                continue;
-            }
-            let (bytes, fault) = match small_object(self.work, &name).await? {
-                Ok(bytes) => {
-                    let fault = recorded.and_then(|recorded| differs(&bytes, recorded));
-                    tally.add(Tally { objects: 1, read: 1, stored_bytes: bytes.len() as u64, documents: 0 });
-                    (Some(bytes), fault)
-                }
-                Err(fault) => (None, Some(fault)),
-            };
-            if let Some(fault) = fault {
-                // With our record we can do without; PBM cannot.
-                let (hint, loss) = match record {
-                    Some(_) => ("; PBM can no longer restore it", Loss::Nothing),
-                    None if name == layout::meta_pbm(&self.backup.name, replica_set) => ("", Loss::Nothing),
-                    None => ("", self.lost()),
-                };
-                notes.find(&name, fault.kind, format!("{}{hint}", fault.what), loss);
-            }
-            texts.push(bytes);
-        }
-        if record.is_none()
-            && let [Some(json), second] = texts.as_slice()
-        {
-            self.compare_metadata(replica_set, json, second.as_deref(), notes);
-        }
-        Ok(tally)
-    }
-
-    fn compare_metadata(&self, replica_set: &ReplicaSetName, json: &[u8], second: Option<&[u8]>, notes: &mut Notes) {
-        let [json_name, bson_name] = metadata_objects(&self.backup.name, replica_set);
-        // That it cannot be understood is told when it is opened.
-        let (Ok(first), Some(second)) = (SnapshotMetadata::read_json(json), second) else { return };
-        let second = match SnapshotMetadata::read_bson(second) {
-            Ok(second) => second,
-            Err(error) => return notes.find(bson_name, Kind::Metadata, error.to_string(), Loss::Nothing),
-        };
-        if let Some(what) = contradiction(&first, &second) {
-            notes.find(json_name, Kind::Metadata, format!("it contradicts `{bson_name}`: {what}"), self.lost());
-        }
-    }
-
     async fn check_collections(
         &self,
         replica_set: &ReplicaSetName,
@@ -319,56 +249,6 @@ impl Checking<'_> {
         }
     }
 
-    async fn check_oplog(&self, snapshot: &Snapshot, listed: &Listed, notes: &mut Notes) -> anyhow::Result<Tally> {
-        let (name, replica_set) = (&self.backup.name, &snapshot.replica_set);
-        let objects = self.work.repository.backup_oplog(name, replica_set).await?;
-        let (named, _) = layout::backup_oplog_objects(name, replica_set, listed.keys().map(String::as_str));
-        let mut tally = Tally::default();
-        if objects.is_empty() {
-            let folder = layout::backup_oplog_folder(name, replica_set);
-            if !notes.findings.iter().any(|finding| finding.object == folder) {
-                notes.find(folder, Kind::Missing, "no oplog is there, without which the documents are not consistent", self.lost());
-            }
-            return Ok(tally);
-        }
-        let mut reached: Option<OplogTime> = None;
-        for object in &objects {
-            tally.objects += 1;
-            let stored = match as_listed(object, listed) {
-                Ok(stored) => stored,
-                Err(fault) => {
-                    notes.find(&object.name, fault.kind, fault.what, self.lost());
-                    continue;
-                }
-            };
-            // Of PBM 2.0 to 2.3 there is one object, whose name tells no range.
-            let range = named.iter().find(|named| named.object == object.name).map_or(snapshot.oplog, |named| named.range);
-            if reached.is_some_and(|reached| reached < range.after) {
-                notes.find(
-                    &object.name,
-                    Kind::Entries,
-                    format!("it begins at {}, behind the end of the object before", range.after),
-                    self.lost(),
-                );
-            }
-            reached = reached.max(Some(range.through));
-            if !self.work.is_picked(&object.name) {
-                continue;
-            }
-            match self.work.entries(object, range).await? {
-                Ok(entries) => tally.add(Tally { objects: 0, read: 1, stored_bytes: stored, documents: entries.summary.documents }),
-                Err(fault) => notes.find(&object.name, fault.kind, fault.what, self.lost()),
-            }
-        }
-        let first = named.first().map(|named| named.range.after);
-        let wanted = snapshot.oplog;
-        if first.is_some_and(|first| first > wanted.after) || reached.is_some_and(|reached| reached < wanted.through) {
-            let what = format!("the metadata say that the oplog goes from {} to {}, and its objects do not", wanted.after, wanted.through);
-            notes.find(layout::backup_oplog_folder(name, replica_set), Kind::Metadata, what, self.lost());
-        }
-        Ok(tally)
-    }
-
     /// Objects that nothing speaks of: no damage, but they cost money and were once meant for something.
     fn tell_strangers(
         &self,
@@ -417,52 +297,4 @@ fn as_listed(object: &ObjectRef, listed: &Listed) -> Result<u64, Fault> {
         }
         (None, _) => Ok(whole.bytes),
     }
-}
-
-fn differs(bytes: &[u8], recorded: &RecordedObject) -> Option<Fault> {
-    if bytes.len() as u64 != recorded.bytes {
-        return Some(Fault::new(Kind::Size, format!("it has {} bytes, and {} were written", bytes.len(), recorded.bytes)));
-    }
-    let same = match recorded.hash {
-        Some(hash) => ContentHash::of(bytes) == hash,
-        None => Crc64::of(bytes) == recorded.crc64,
-    };
-    (!same).then(|| Fault::new(Kind::Content, "it is not what was written"))
-}
-
-/// Where two metadata of one snapshot do not agree.
-fn contradiction(json: &SnapshotMetadata, bson: &SnapshotMetadata) -> Option<String> {
-    let names = |metadata: &SnapshotMetadata| -> BTreeSet<Namespace> {
-        metadata.collections.iter().map(|collection| collection.namespace.clone()).collect()
-    };
-    if let Some(name) = names(json).symmetric_difference(&names(bson)).next() {
-        return Some(format!("only one of them knows {name}"));
-    }
-    for first in &json.collections {
-        let second = bson.collection(&first.namespace)?;
-        let what = [
-            (first.kind != second.kind, "what kind of collection it is"),
-            (first.bytes != second.bytes, "how many bytes its documents have"),
-            (first.crc64 != second.crc64, "the checksum of its documents"),
-            (first.uuid.is_some() && second.uuid.is_some() && first.uuid != second.uuid, "its UUID"),
-            (first.indexes.len() != second.indexes.len(), "how many indexes it has"),
-        ];
-        if let Some((_, what)) = what.into_iter().find(|(differs, _)| *differs) {
-            return Some(format!("of {}, {what}", first.namespace));
-        }
-        let named = |index: &bson::Document| {
-            (index.get_str("name").unwrap_or_default().to_owned(), index.get_document("key").cloned().unwrap_or_default())
-        };
-        let keys = |document: &bson::Document| document.keys().cloned().collect::<Vec<_>>();
-        for (left, right) in first.indexes.iter().zip(&second.indexes) {
-            let ((left_name, left_key), (right_name, right_key)) = (named(left), named(right));
-            if left_name != right_name || keys(&left_key) != keys(&right_key) {
-                return Some(format!("of {}, its index {left_name}", first.namespace));
-            }
-        }
-        if keys(&first.options) != keys(&second.options) {
-            return Some(format!("of {}, its options", first.namespace));
-        }
-    }
-    None
 }

@@ -87,7 +87,11 @@ impl Stage {
     pub async fn end_slicing(&mut self) -> anyhow::Result<()> {
         let now = self.now().await?;
         let slicing = self.slicing.take().context("slicing was begun")?;
-        tokio::time::timeout(PATIENCE, slicing.stop_after(now)).await.context("the slicer did not come so far")?
+        tokio::time::timeout(PATIENCE, slicing.stop_after(now)).await.context("the slicer did not come so far")??;
+        // Whatever a story stored can be read back and fits together.
+        let report = crate::verify::verified(self.repository.storage().clone()).await?;
+        anyhow::ensure!(report.is_whole(), "{}", crate::verify::told(&report));
+        Ok(())
     }
 
     pub async fn request(&self, time: OplogTime) -> anyhow::Result<RestoreRequest> {
