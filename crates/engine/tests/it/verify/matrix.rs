@@ -71,6 +71,9 @@ async fn undetected(title: &str, objects: &Objects, older: &Objects, names: &[St
     Ok(undetected)
 }
 
+/// Something done to a repository.
+type Damage<'a> = Box<dyn Fn(&mut Objects) + 'a>;
+
 /// One object of each kind; of slices the first, one in the middle and the last.
 fn one_of_each(objects: &Objects) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
@@ -155,7 +158,7 @@ async fn what_needs_the_chain_is_found_by_the_chain() -> Checked {
     let (objects, older) = (bed::ours(Compression::Zstd, "new").await?, bed::ours(Compression::Zstd, "old").await?);
     let of_kind = |kind: &str| objects.keys().filter(|name| bed::kind(name) == kind).cloned().collect::<Vec<_>>();
     let (slices, records) = (of_kind("slice"), of_kind("slice record"));
-    let cases: [(&str, Box<dyn Fn(&mut Objects)>, &str); 4] = [
+    let cases: [(&str, Damage<'_>, &str); 4] = [
         (
             "a slice is gone with its record",
             Box::new(|damaged: &mut Objects| {
