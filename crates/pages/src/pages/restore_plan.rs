@@ -176,8 +176,18 @@ const COLLECTIONS: &[Column<'_>] = &[
 fn collections(plan: &Plan) -> Markup {
     let mut table = Table::new("Collections that will be there", COLLECTIONS);
     for collection in plan.collections.iter().take(ROWS_MAX) {
-        let PlannedCollection { namespace, target, time_series, loaded_from, document_bytes, documents, writes, replayed_because, indexes, keeps_uuid } =
-            collection;
+        let PlannedCollection {
+            namespace,
+            target,
+            time_series,
+            loaded_from,
+            document_bytes,
+            documents,
+            writes,
+            replayed_because,
+            indexes,
+            keeps_uuid,
+        } = collection;
         table.row(vec![
             html! { code { (namespace) } @if *time_series { " " (badge::tag("time series")) } @if let Some(from) = loaded_from.as_deref().filter(|from| from != namespace) { span.sub { "called " code { (from) } " in the base" } } },
             html! { @if namespace == target { span.dim { "the same name" } } @else { code { (target) } } },
