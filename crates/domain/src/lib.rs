@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod backup;
 pub mod catalog;
+pub mod compact;
 pub mod coverage;
 pub mod cut;
 pub mod damage;

@@ -48,7 +48,7 @@ fn backup(index: usize, (which, first, second): Parts, selective: bool) -> Backu
 }
 
 prop_compose! {
-    fn catalogs()(
+    pub(crate) fn catalogs()(
         backups in prop::collection::vec(((0..4u8, range(), range()), prop::bool::weighted(0.2)), 0..4),
         slices in prop::collection::vec((0..2usize, range()), 0..9),
         records in prop::collection::vec((0..2usize, range()), 0..3),
@@ -77,7 +77,7 @@ fn covered(catalog: &Catalog, name: &ReplicaSetName, entry: OplogTime) -> bool {
     oplogs.chain(slices).any(|range| range.contains(entry))
 }
 
-fn all_entries() -> impl Iterator<Item = OplogTime> + Clone {
+pub(crate) fn all_entries() -> impl Iterator<Item = OplogTime> + Clone {
     (0..=ENTRIES + 2).map(entry)
 }
 

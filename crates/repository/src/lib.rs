@@ -10,6 +10,7 @@
 
 mod backup_write;
 mod catalog;
+mod compact;
 mod copy;
 mod delete;
 mod documents;
@@ -29,6 +30,7 @@ pub use backup_write::{
     users_namespace,
 };
 pub use catalog::CatalogState;
+pub use compact::Compacted;
 pub use copy::{CopyItem, Presence};
 pub use delete::{Deleted, DeletionStep, Orphan, OrphanKind};
 pub use documents::{BATCH_BYTES, BATCH_DOCUMENTS, DocumentStream, ReadSummary};

@@ -27,6 +27,8 @@ pub mod conformance;
 pub mod counting;
 mod encrypted;
 mod error;
+#[cfg(feature = "testing")]
+pub mod faulty;
 mod filesystem;
 mod memory;
 mod name;
