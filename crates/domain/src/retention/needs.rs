@@ -157,10 +157,12 @@ impl Needs {
         if let Some((_, reason)) = need.ranges.iter().find(|(range, _)| touches(range)) {
             verdict.keep(reason.clone());
         }
-        if let Some(reason) = need.pinned.get(&slice.range) {
+        // With all that reach as far: while slices are compacted, the shorter of two may be about to go.
+        let holds = |range: &OplogRange| slice.range.after <= range.after && range.through <= slice.range.through;
+        if let Some((_, reason)) = need.pinned.iter().find(|(range, _)| holds(range)) {
             verdict.keep(reason.clone());
         }
-        if need.newest == Some(slice.range) {
+        if need.newest.as_ref().is_some_and(holds) {
             verdict.keep(Reason::SlicingGoesOn);
         }
         verdict

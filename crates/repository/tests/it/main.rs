@@ -2,6 +2,7 @@
 
 mod backups;
 mod catalog;
+mod compact;
 mod delete;
 mod pbm;
 mod refresh;

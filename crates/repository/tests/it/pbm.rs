@@ -12,12 +12,12 @@ use sha2::{Digest, Sha256};
 use crate::support::{Checked, all, fixture, rs0, time_of};
 
 /// A storage of PBM's, unpacked into a folder that goes with the value.
-struct Unpacked {
+pub struct Unpacked {
     _folder: tempfile::TempDir,
-    repository: Repository,
+    pub repository: Repository,
 }
 
-fn unpack(file: &str, folder: &str) -> Result<Unpacked, Box<dyn std::error::Error>> {
+pub fn unpack(file: &str, folder: &str) -> Result<Unpacked, Box<dyn std::error::Error>> {
     let unpacked = tempfile::tempdir()?;
     tar::Archive::new(std::fs::File::open(fixture(file))?).unpack(unpacked.path())?;
     let storage = Storage::open(&format!("file://{}", unpacked.path().join(folder).display()), &StorageOptions::default())?;
