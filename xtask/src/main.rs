@@ -15,6 +15,7 @@ mod package;
 mod pages;
 mod screenshots;
 mod shell;
+mod simulate;
 mod test;
 mod testbed;
 mod tidy;
@@ -61,6 +62,11 @@ const TASKS: &[Task] = &[
         run: fuzz::run,
     },
     Task { name: "package", about: "a Debian package of the program, its units and users; --debug is quick", run: package::run },
+    Task {
+        name: "simulate",
+        about: "10,000 lives of a repository, with faults and crashes; --seeds N, --from N; `help` tells more",
+        run: simulate::run,
+    },
     Task { name: "pages", about: "photograph and check every page of the web UI; a word after it picks some", run: pages::run },
     Task { name: "screenshots", about: "make the pictures of the documentation from the running program", run: screenshots::run },
 ];

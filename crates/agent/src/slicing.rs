@@ -3,6 +3,8 @@
 //! The wish is stored, so that a restart does not interrupt. One task carries it out: it runs the engine's slicer, which waits for the
 //! lease of the replica set, so that of all agents that have the wish just one slices. What nobody inside the engine can wait out (a missing
 //! right, another history) is tried again from here, with growing pauses: whoever mends it should not have to restart anything.
+//!
+//! Who slices also joins old short slices into long ones, when it begins and every hour.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,6 +13,7 @@ use anyhow::Context;
 use oplogue_api::agent::SlicingWish;
 use oplogue_api::services::{OplogFacts, SlicingFacts, SlicingState};
 use oplogue_domain::OplogTime;
+use oplogue_engine::compact;
 use oplogue_engine::failure::Refused;
 use oplogue_engine::slice::{self, SliceEvent, SliceRequest};
 use tokio::sync::watch;
@@ -205,11 +208,25 @@ async fn slice(shared: &std::sync::Arc<Shared>, wish: &SlicingWish, cancel: Canc
         until: None,
     };
     let teller = shared.clone();
+    let (sliced, is_sliced) = watch::channel(None);
     let on_event = move |event: SliceEvent| {
         log(&event);
+        match &event {
+            SliceEvent::Started { replica_set, .. } => drop(sliced.send_replace(Some(replica_set.clone()))),
+            // Somebody else slices, and compacts.
+            SliceEvent::Waiting { .. } => drop(sliced.send_replace(None)),
+            _ => {}
+        }
         tell(&teller, teller.slicing.happened(&event));
     };
-    slice::run(request, &on_event, cancel).await
+    let (repository, beside) = (request.repository.clone(), cancel.child_token());
+    let slicing = async {
+        let ended = slice::run(request, &on_event, cancel).await;
+        beside.cancel();
+        ended
+    };
+    let (ended, ()) = tokio::join!(slicing, compact::keep(&repository, is_sliced, compact::EVERY, &beside));
+    ended
 }
 
 fn tell(shared: &Shared, changed: bool) {

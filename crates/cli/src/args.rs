@@ -8,6 +8,7 @@ mod admin;
 mod agent;
 mod backup;
 mod checks;
+mod compact;
 mod connection;
 mod copy;
 mod generate;
@@ -30,6 +31,7 @@ pub use admin::{AccessArgs, AddMongodbArgs, AddWhat, AdminArgs, AdminVerb, ListS
 pub use agent::{AgentArgs, MemberArgs, ServerArgs};
 pub use backup::BackupArgs;
 pub use checks::{DoctorArgs, StatusArgs};
+pub use compact::CompactArgs;
 pub use connection::ConnectionArgs;
 pub use copy::CopyArgs;
 pub use generate::{CompletionsArgs, ManArgs};
@@ -104,6 +106,7 @@ pub enum Verb {
     Prune(PruneArgs),
     Verify(VerifyArgs),
     Copy(CopyArgs),
+    Compact(CompactArgs),
     Status(StatusArgs),
     Doctor(DoctorArgs),
     Agent(AgentArgs),

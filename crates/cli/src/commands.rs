@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod agent;
 pub mod backup;
+pub mod compact;
 pub mod completions;
 pub mod copy;
 pub mod delete;

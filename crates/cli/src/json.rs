@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod catalog;
+pub mod compact;
 pub mod copy;
 pub mod describe;
 pub mod doctor;

@@ -68,6 +68,7 @@ async fn run(verb: Verb, output: Output) -> anyhow::Result<Exit> {
         Verb::Prune(args) => commands::prune::run(args, output).await,
         Verb::Verify(args) => commands::verify::run(args, output).await,
         Verb::Copy(args) => commands::copy::run(args, output).await,
+        Verb::Compact(args) => commands::compact::run(args, output).await,
         Verb::Status(args) => commands::status::run(args, output).await,
         Verb::Doctor(args) => commands::doctor::run(args, output).await,
         Verb::Agent(args) => commands::agent::run(args).await,

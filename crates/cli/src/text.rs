@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod catalog;
+pub mod compact;
 pub mod copy;
 pub mod doctor;
 pub mod plan;

@@ -26,6 +26,8 @@ pub mod timeline;
 pub mod diagram;
 #[cfg(test)]
 mod oracle;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 
 pub use backup::{Backup, BackupKind, BackupName, BackupProblem, Snapshot};
 pub use catalog::{Catalog, Gap, GapReason};

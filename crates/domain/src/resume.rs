@@ -81,10 +81,26 @@ pub fn start_points(catalog: &Catalog, replica_set: &ReplicaSetName) -> Vec<Star
 pub fn resume(catalog: &Catalog, replica_set: &ReplicaSetName, oldest_in_oplog: OplogTime) -> Resume {
     let points = start_points(catalog, replica_set);
     let newest = points.last().map(|point| point.from);
+    #[cfg(feature = "planted-bugs")]
+    let points = misplaced(points);
     match points.into_iter().find(|point| oldest_in_oplog <= point.from) {
         Some(point) => Resume::Start(point),
         None => Resume::NeedsBackup { lost: newest.map(|end| lost(replica_set, OplogRange::new(end, oldest_in_oplog))) },
     }
+}
+
+#[cfg(feature = "planted-bugs")]
+fn misplaced(mut points: Vec<StartPoint>) -> Vec<StartPoint> {
+    use crate::planted::{Bug, is_planted};
+    for point in &mut points {
+        if is_planted(Bug::ResumesOneLate) {
+            point.from.ordinal += 1;
+        }
+        if is_planted(Bug::GapIsNotRecorded) {
+            point.gap = None;
+        }
+    }
+    points
 }
 
 fn lost(replica_set: &ReplicaSetName, range: OplogRange) -> Gap {

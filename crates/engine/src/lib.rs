@@ -5,6 +5,7 @@
 //! are made in `oplogue-domain` and `oplogue-oplog`; this crate fetches what they need and carries them out.
 
 pub mod backup;
+pub mod compact;
 pub mod copy;
 pub mod doctor;
 pub mod failure;

@@ -78,10 +78,14 @@ impl Repository {
             written_by: crate::written_by(),
         };
         self.storage.put(&sidecar::slice_record(&merge.replica_set, merge.range), record.to_json().into()).await?;
-        if let Err(error) = self.read_back(&object, &written).await {
+        #[cfg(feature = "planted-bugs")]
+        if oplogue_domain::planted::is_planted(oplogue_domain::planted::Bug::ShortSlicesGoUnverified) {
+            self.delete_replaced(&merge.replaces).await?;
+        }
+        if let Err(error) = self.read_back(&record, &written).await {
             if !error.is_temporary() {
-                self.storage.delete(&object).await?;
                 self.storage.delete(&sidecar::slice_record(&merge.replica_set, merge.range)).await?;
+                self.storage.delete(&object).await?;
             }
             return Err(error);
         }
@@ -118,15 +122,20 @@ impl Repository {
         Ok((tally.written(), no_ops))
     }
 
-    async fn read_back(&self, object: &str, written: &Written) -> Result<(), RepositoryError> {
-        let stored =
-            ObjectRef { stored_bytes: Some(written.stored_bytes), stored_crc64: Some(written.stored_crc64), ..ObjectRef::named(object) };
+    /// The slice and its record, which whoever reads the slice will believe.
+    async fn read_back(&self, record: &SliceRecord, written: &Written) -> Result<(), RepositoryError> {
+        let (stored_bytes, stored_crc64) = (Some(written.stored_bytes), Some(written.stored_crc64));
+        let stored = ObjectRef { stored_bytes, stored_crc64, ..ObjectRef::named(&record.object) };
         let read = DocumentStream::of_documents(self.storage.clone(), stored).drain().await?;
-        if (read.documents, read.bytes, read.crc64) == (written.documents, written.bytes, written.crc64) {
-            return Ok(());
+        if (read.documents, read.bytes, read.crc64) != (written.documents, written.bytes, written.crc64) {
+            let why = format!("{} entries were written and {} are read back, or others", written.documents, read.documents);
+            return Err(RepositoryError::Damaged { object: record.object.clone(), at: 0, why });
         }
-        let why = format!("{} entries were written and {} are read back, or others", written.documents, read.documents);
-        Err(RepositoryError::Damaged { object: object.to_owned(), at: 0, why })
+        let name = sidecar::slice_record(&record.replica_set, record.range);
+        if SliceRecord::parse(&self.get(&name).await?).ok().as_ref() != Some(record) {
+            return Err(RepositoryError::Damaged { object: name, at: 0, why: "it is not what was written".to_owned() });
+        }
+        Ok(())
     }
 
     /// Reads `long` to its end, and finds every entry of the slices it replaces in it. Says how many those are.

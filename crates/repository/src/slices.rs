@@ -147,6 +147,10 @@ impl Repository {
             Some(link) => Some(*link),
             None => self.record_ending_at(&builder.replica_set, builder.first).await?,
         };
+        #[cfg(feature = "planted-bugs")]
+        if oplogue_domain::planted::is_planted(oplogue_domain::planted::Bug::RecordBeforeSlice) {
+            self.storage.put(&sidecar::slice_record(&builder.replica_set, range), Bytes::from_static(b"{}")).await?;
+        }
         let mut writer = self.storage.writer(&object).await?;
         for frame in builder.stored {
             writer.write(frame).await?;

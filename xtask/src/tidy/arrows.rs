@@ -40,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("oplogue-testkit", &["oplogue-domain"]),
+    ("oplogue-simulation", &["oplogue-domain", "oplogue-format", "oplogue-storage", "oplogue-repository"]),
     ("xtask", &["oplogue-testkit"]),
 ];
 
@@ -78,6 +79,11 @@ pub fn problems(metadata: &Value) -> Vec<String> {
             if in_product && ours && !allowed.contains(&used) {
                 problems.push(format!("{name} must not import {used}: the table of who may import whom does not allow it"));
             }
+            // The mistakes planted for the simulation are in no product.
+            let features = dependency["features"].as_array().into_iter().flatten();
+            if name != "oplogue-simulation" && features.into_iter().any(|feature| feature == "planted-bugs") {
+                problems.push(format!("{name} must not use {used} with its planted mistakes: they are for the simulation"));
+            }
             if in_product && forbidden.contains(&used) {
                 problems.push(format!("{name} must not use {used}: it promises not to know what that is about"));
             }
@@ -97,6 +103,15 @@ mod tests {
 
     fn check(name: &str, used: &str, kind: Value) -> usize {
         problems(&json!({"packages": [{"name": name, "dependencies": [{"name": used, "kind": kind}]}]})).len()
+    }
+
+    #[test]
+    fn planted_mistakes_are_for_the_simulation_alone() {
+        let check = |name: &str| {
+            let used = json!({"name": "oplogue-domain", "kind": null, "features": ["planted-bugs"]});
+            problems(&json!({"packages": [{"name": name, "dependencies": [used]}]})).len()
+        };
+        assert_eq!((check("oplogue-simulation"), check("oplogue-repository"), check("oplogue")), (0, 1, 1));
     }
 
     #[test]

@@ -45,6 +45,12 @@ pub struct SliceArgs {
     #[arg(long)]
     pub wait: bool,
 
+    /// Also join old slices into longer ones, at the start and every hour
+    ///
+    /// As `oplogue compact` does: those of an hour when they are a day old, those of a day when they are thirty days old.
+    #[arg(long)]
+    pub compact: bool,
+
     /// Stop by itself once this moment is on the storage
     #[arg(long, value_name = "TIME")]
     pub until: Option<OplogTime>,

@@ -13,6 +13,7 @@ const VERBS: &[&str] = &[
     "prune",
     "verify",
     "copy",
+    "compact",
     "status",
     "doctor",
     "agent",

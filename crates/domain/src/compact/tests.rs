@@ -102,6 +102,13 @@ fn what_lies_within_a_longer_one_goes_and_the_longer_stays() {
 }
 
 #[test]
+fn a_long_slice_with_its_parts_is_finished_before_it_is_joined_with_others() {
+    let drawing = "rs0   |-|-|-----|-|-----|--|
+                   rs0       |-|-|-|";
+    check(drawing, Policy { span_seconds: 1_000, ..TENS }, &[(range(0, 4), 2), (range(4, 10), 3), (range(10, 18), 2)]);
+}
+
+#[test]
 fn of_two_slices_of_one_range_none_gives_way_to_the_other() {
     let mut drawing = catalog("rs0   |----|--|");
     let twin = Slice { name: "twin".into(), ..drawing.slices[&replica_set("rs0")][0].clone() };

@@ -94,6 +94,11 @@ pub(super) fn holders(
     let mut holders: BTreeSet<usize> = bases.iter().copied().filter(inside).collect();
     holders.extend(groups(catalog, &bases).iter().filter_map(|group| group.first()));
 
+    #[cfg(feature = "planted-bugs")]
+    if crate::planted::is_planted(crate::planted::Bug::BaseOfWindowGoes) {
+        return holders;
+    }
+
     let of_window = |range: OplogRange| OplogRange::new(range.after.max(start.predecessor()), range.through);
     for level in levels(survey) {
         let sure = |index: &usize| holders.contains(index) || scope.holds_its_reach(&catalog.backups[*index].name);

@@ -2,6 +2,7 @@
 
 mod backup;
 mod cancel;
+mod compact;
 mod damage;
 mod disaster;
 mod exactness;

@@ -106,6 +106,11 @@ impl Slicing {
         Ok(Self { task, cancel, newest })
     }
 
+    /// Waits until everything up to `moment` is on the storage.
+    pub async fn reaches(&mut self, moment: OplogTime) -> anyhow::Result<()> {
+        self.newest.wait_for(|newest| *newest >= moment).await.map(|_| ()).with_context(|| format!("the slicer ended before {moment}"))
+    }
+
     /// Waits until everything up to `moment` is on the storage, then ends the slicer.
     pub async fn stop_after(mut self, moment: OplogTime) -> anyhow::Result<()> {
         let reached = self.newest.wait_for(|newest| *newest >= moment).await.map(|_| ());

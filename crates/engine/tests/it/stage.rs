@@ -83,6 +83,13 @@ impl Stage {
         capture(&self.client).await
     }
 
+    /// Waits until everything up to now is on the storage.
+    pub async fn sliced(&mut self) -> anyhow::Result<()> {
+        let now = self.now().await?;
+        let slicing = self.slicing.as_mut().context("slicing was begun")?;
+        tokio::time::timeout(PATIENCE, slicing.reaches(now)).await.context("the slicer did not come so far")?
+    }
+
     /// Ends slicing once everything up to now is on the storage.
     pub async fn end_slicing(&mut self) -> anyhow::Result<()> {
         let now = self.now().await?;
