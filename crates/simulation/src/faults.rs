@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oplogue_storage::faulty::{Action, Fate, Faults, Landing};
+use oplogue_storage::fate::{Action, Fate, Fates, Landing};
 
 use crate::dice::Dice;
 
@@ -78,7 +78,7 @@ impl Way {
     }
 }
 
-impl Faults for Way {
+impl Fates for Way {
     fn fate(&self, action: Action<'_>) -> Fate {
         let mut state = self.state();
         if state.dead {

@@ -9,7 +9,7 @@ use oplogue_domain::{OplogTime, ReplicaSetName};
 use oplogue_format::compression::Compression;
 use oplogue_repository::Repository;
 use oplogue_storage::Storage;
-use oplogue_storage::faulty::{Landing, faulty};
+use oplogue_storage::fate::{Landing, fated};
 
 use crate::check::Memory;
 use crate::clock::{BEGIN, Clock};
@@ -142,7 +142,7 @@ impl World {
     }
 
     fn through(&self, way: &Arc<Way>) -> Repository {
-        Repository::new(faulty(&self.storage, way.clone()))
+        Repository::new(fated(&self.storage, way.clone()))
     }
 
     fn born(&mut self, number: usize) -> Slicer {

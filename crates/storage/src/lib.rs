@@ -28,7 +28,7 @@ pub mod counting;
 mod encrypted;
 mod error;
 #[cfg(feature = "testing")]
-pub mod faulty;
+pub mod fate;
 mod filesystem;
 mod memory;
 mod name;

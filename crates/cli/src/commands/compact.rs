@@ -1,6 +1,6 @@
 //! `oplogue compact`
 
-use oplogue_engine::compact::{self, CompactRequest};
+use oplogue_engine::compact::{self, CompactEvent, CompactRequest};
 
 use crate::args::CompactArgs;
 use crate::failure::Exit;
@@ -22,7 +22,7 @@ pub async fn run(args: CompactArgs, output: Output) -> anyhow::Result<Exit> {
         output.result(|| CompactJson::planned(&merges), |_| text::compact::planned(&merges))?;
         return Ok(Exit::Done);
     }
-    let tell = move |event| remark(&text::compact::event(&event));
+    let tell = |event: CompactEvent| remark(&text::compact::event(&event));
     let report = compact::run(&request, &tell, &cancel).await?;
     output.result(|| CompactJson::done(&report), |_| text::compact::done(&report))?;
     match report.failed.first() {

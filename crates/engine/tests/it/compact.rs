@@ -1,13 +1,20 @@
 //! Slices of a live replica set, joined: the same moments come back, also for a restore that was planned before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use bson::{Timestamp, rawdoc};
 use oplogue_domain::compact::Policy;
-use oplogue_domain::timeline;
+use oplogue_domain::{OplogTime, ReplicaSetName, timeline};
 use oplogue_engine::compact::{self, CompactRequest};
 use oplogue_engine::progress::Silent;
 use oplogue_engine::restore;
+use oplogue_format::compression::Compression;
+use oplogue_repository::{Repository, SliceBuilder};
+use oplogue_storage::Storage;
+use oplogue_testkit::wait;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::stage::{Stage, fill, prepare, restore as restore_to, run};
@@ -62,4 +69,31 @@ async fn moments_come_back_from_joined_slices_and_a_restore_under_way_reads_them
     }
     ensure!(compact_all(&stage).await?.long.is_empty(), "everything is joined already");
     Ok(())
+}
+
+#[tokio::test]
+async fn who_slices_joins_old_slices_beside_it_until_told_to_stop() -> anyhow::Result<()> {
+    let repository = Repository::new(Storage::memory());
+    let rs0: ReplicaSetName = "rs0".parse()?;
+    // From the beginning of an hour of 2023.
+    let hour = 472_223 * 3_600;
+    for number in 0..6 {
+        let mut builder = SliceBuilder::new(rs0.clone(), OplogTime::new(hour + number * 10, 1), Compression::None);
+        for time in [hour + number * 10, hour + (number + 1) * 10] {
+            builder.push(&rawdoc! { "ts": Timestamp { time, increment: 1 }, "op": "n" }).await?;
+        }
+        repository.write_slice(builder).await?;
+    }
+    let (sliced, is_sliced) = watch::channel(None);
+    let cancel = CancellationToken::new();
+    let (there, stop) = (repository.clone(), cancel.clone());
+    let keeping = tokio::spawn(async move { compact::keep(&there, is_sliced, Duration::from_secs(3_600), &stop).await });
+    sliced.send_replace(Some(rs0.clone()));
+    wait::until("five slices have become one", || async {
+        let catalog = repository.catalog().await?;
+        Ok::<_, anyhow::Error>((catalog.slices_of(&rs0).len() == 2).then_some(()))
+    })
+    .await?;
+    cancel.cancel();
+    Ok(keeping.await?)
 }

@@ -9,7 +9,7 @@ use oplogue_domain::coverage::Coverage;
 use oplogue_domain::{Catalog, Moment, NamespaceSelection, OplogRange, OplogSource, OplogTime, ReplicaSetName, Timeline, choose, timeline};
 use oplogue_format::compression::Compression;
 use oplogue_repository::{Repository, RepositoryError};
-use oplogue_storage::faulty::{Action, Fate, Faults, faulty};
+use oplogue_storage::fate::{Action, Fate, Fates, fated};
 
 use crate::pbm::unpack;
 use crate::support::{Checked, all, at, backup, memory, rs0, slice, time_of};
@@ -23,7 +23,7 @@ struct Crash {
     changes_left: AtomicU32,
 }
 
-impl Faults for Crash {
+impl Fates for Crash {
     fn fate(&self, action: Action<'_>) -> Fate {
         let changes = u32::from(matches!(action, Action::Put(_) | Action::Delete(_)));
         let left = self.changes_left.load(Ordering::Relaxed);
@@ -109,7 +109,7 @@ async fn wherever_it_stops_the_same_moments_can_be_restored_and_the_next_compact
     let mut crashes = 0;
     for changes in 0.. {
         let repository = copy(&world).await?;
-        let mortal = Repository::new(faulty(repository.storage(), Arc::new(Crash { changes_left: AtomicU32::new(changes) })));
+        let mortal = Repository::new(fated(repository.storage(), Arc::new(Crash { changes_left: AtomicU32::new(changes) })));
         let merges = compact(&before, &TENS, LATER);
         assert_eq!(merges.iter().map(|merge| merge.replaces.len()).collect::<Vec<_>>(), [10]);
         let ended = mortal.compact(&merges[0], Compression::Zstd).await;
@@ -146,7 +146,7 @@ async fn wherever_it_stops_the_same_moments_can_be_restored_and_the_next_compact
 /// Stores the first object it is given otherwise.
 struct CorruptsSlices;
 
-impl Faults for CorruptsSlices {
+impl Fates for CorruptsSlices {
     fn fate(&self, action: Action<'_>) -> Fate {
         match action {
             Action::Put(key) if key.starts_with("pbmPitr/") => Fate::Corrupted,
@@ -160,7 +160,7 @@ async fn a_long_slice_that_reads_otherwise_is_taken_away_and_the_short_ones_stay
     for compression in [Compression::None, Compression::Zstd] {
         let repository = world().await?;
         let before = repository.catalog().await?;
-        let corrupting = Repository::new(faulty(repository.storage(), Arc::new(CorruptsSlices)));
+        let corrupting = Repository::new(fated(repository.storage(), Arc::new(CorruptsSlices)));
         let merges = compact(&before, &TENS, LATER);
         let ended = corrupting.compact(&merges[0], compression).await;
         assert!(matches!(&ended, Err(RepositoryError::Damaged { .. })), "{ended:?}");

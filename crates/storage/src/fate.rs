@@ -1,4 +1,4 @@
-//! A storage that fails as it is told to, for tests of what must hold then.
+//! A storage of which a test decides what becomes of each single action.
 //!
 //! What it never does is what no storage of ours does: show half an object, or forget what it has acknowledged. It fails with and
 //! without having done what it was asked for, does it when nobody waits any more, breaks connections, and stores other bytes than it was given.
@@ -34,7 +34,7 @@ pub enum Fate {
     Failed,
     /// It is done, and the caller hears that the storage is away. Of a read: the connection breaks in the middle.
     Unheard,
-    /// Of a put: nothing is done yet, and the caller hears that the storage is away. See [`Faults::later`].
+    /// Of a put: nothing is done yet, and the caller hears that the storage is away. See [`Fates::later`].
     Late,
     /// Of a put: one bit is another, and the caller hears nothing.
     Corrupted,
@@ -48,7 +48,7 @@ pub struct Landing {
 }
 
 /// Decides, and is told what it brought about.
-pub trait Faults: Send + Sync + 'static {
+pub trait Fates: Send + Sync + 'static {
     fn fate(&self, action: Action<'_>) -> Fate;
 
     /// A put that was [`Fate::Late`]. To be put by whoever decides when, or never.
@@ -58,18 +58,18 @@ pub trait Faults: Send + Sync + 'static {
 }
 
 /// The same storage, at the mercy of `faults`.
-pub fn faulty(storage: &Storage, faults: Arc<dyn Faults>) -> Storage {
-    let faulty = Faulty { inner: storage.backend().clone(), faults };
-    Storage::over(Arc::new(faulty)).within(storage.folder())
+pub fn fated(storage: &Storage, faults: Arc<dyn Fates>) -> Storage {
+    let fated = Fated { inner: storage.backend().clone(), faults };
+    Storage::over(Arc::new(fated)).within(storage.folder())
 }
 
 #[derive(Clone)]
-struct Faulty {
+struct Fated {
     inner: SharedBackend,
-    faults: Arc<dyn Faults>,
+    faults: Arc<dyn Fates>,
 }
 
-impl Faulty {
+impl Fated {
     fn away(&self, action: Action<'_>) -> StorageError {
         StorageError::Unavailable { at: Attempt::new(&self.inner.location(""), format!("{action:?}")).because("a fault of the test") }
     }
@@ -84,7 +84,7 @@ impl Faulty {
 }
 
 #[async_trait]
-impl Backend for Faulty {
+impl Backend for Fated {
     fn location(&self, folder: &str) -> String {
         self.inner.location(folder)
     }
@@ -118,7 +118,7 @@ impl Backend for Faulty {
     }
 
     async fn writer(&self, key: &str) -> Result<Box<dyn WriteObject>, StorageError> {
-        Ok(Box::new(Writing { faulty: self.clone(), key: key.to_owned(), bytes: BytesMut::new() }))
+        Ok(Box::new(Writing { fated: self.clone(), key: key.to_owned(), bytes: BytesMut::new() }))
     }
 
     async fn open(&self, key: &str, offset: u64) -> Result<Opened, StorageError> {
@@ -177,7 +177,7 @@ impl Backend for Faulty {
 
 /// Kept together until it is whole: tests write little.
 struct Writing {
-    faulty: Faulty,
+    fated: Fated,
     key: String,
     bytes: BytesMut,
 }
@@ -185,14 +185,14 @@ struct Writing {
 #[async_trait]
 impl WriteObject for Writing {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StorageError> {
-        self.faulty.decide(Action::Write(&self.key))?;
+        self.fated.decide(Action::Write(&self.key))?;
         self.bytes.extend_from_slice(&bytes);
         Ok(())
     }
 
     async fn finish(&mut self) -> Result<(), StorageError> {
         let bytes = std::mem::take(&mut self.bytes).freeze();
-        self.faulty.put(&self.key, bytes).await
+        self.fated.put(&self.key, bytes).await
     }
 
     async fn abort(&mut self) -> Result<(), StorageError> {
@@ -212,7 +212,7 @@ mod tests {
         landings: Mutex<Vec<Landing>>,
     }
 
-    impl Faults for Scripted {
+    impl Fates for Scripted {
         fn fate(&self, _action: Action<'_>) -> Fate {
             self.fates.lock().expect("one thread").pop().unwrap_or(Fate::Done)
         }
@@ -226,7 +226,7 @@ mod tests {
     async fn each_fate_does_what_it_says() {
         let inner = Storage::memory().within("shop");
         let faults = Arc::new(Scripted { fates: Mutex::new(Vec::new()), landings: Mutex::new(Vec::new()) });
-        let storage = faulty(&inner, faults.clone());
+        let storage = fated(&inner, faults.clone());
         let next = |fate| faults.fates.lock().expect("one thread").push(fate);
         let bytes = Bytes::from_static(b"hello");
 
