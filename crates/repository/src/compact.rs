@@ -63,21 +63,27 @@ impl Repository {
     /// Steps 1 to 3.
     async fn join(&self, merge: &Merge, compression: Compression) -> Result<(Slice, u64), RepositoryError> {
         let object = layout::slice(&merge.replica_set, merge.range, compression);
-        let (written, no_ops) = self.write_joined(merge, &object, compression).await?;
+        let (previous, continues) = self.links_over(&merge.replaces).await?;
+        let (written, first, no_ops) = self.write_joined(merge, &object, compression).await?;
         let record = SliceRecord {
             replica_set: merge.replica_set.clone(),
             range: merge.range,
             object: object.clone(),
             stored_bytes: written.stored_bytes,
             stored_crc64: written.stored_crc64,
+            stored_hash: Some(written.stored_hash),
             raw_bytes: written.bytes,
             raw_crc64: written.crc64,
             entries: written.documents,
             no_ops,
+            first,
+            last: Some(merge.range.through),
+            previous,
             replaces: merge.replaces.iter().map(|slice| slice.object().into_owned()).collect(),
+            continues,
             written_by: crate::written_by(),
         };
-        self.storage.put(&sidecar::slice_record(&merge.replica_set, merge.range), record.to_json().into()).await?;
+        self.write_slice_record(&record).await?;
         #[cfg(feature = "planted-bugs")]
         if oplogue_domain::planted::is_planted(oplogue_domain::planted::Bug::ShortSlicesGoUnverified) {
             self.delete_replaced(&merge.replaces).await?;
@@ -94,13 +100,20 @@ impl Repository {
         Ok((slice, written.documents))
     }
 
-    async fn write_joined(&self, merge: &Merge, object: &str, compression: Compression) -> Result<(Written, u64), RepositoryError> {
+    /// What was written, the time of its first entry, and how many no-ops are in it.
+    async fn write_joined(
+        &self,
+        merge: &Merge,
+        object: &str,
+        compression: Compression,
+    ) -> Result<(Written, Option<OplogTime>, u64), RepositoryError> {
         let mut entries = Entries::new(self, &merge.replica_set, &merge.pieces);
         let mut writer = self.storage.writer(object).await?;
         let mut frames = FrameBuilder::new(compression);
-        let (mut tally, mut no_ops, mut last) = (Tally::new(), 0, None);
+        let (mut tally, mut no_ops, mut first, mut last) = (Tally::new(), 0, None, None);
         while let Some((time, entry)) = entries.next().await? {
             no_ops += u64::from(entry.get_str("op").is_ok_and(|op| op == "n"));
+            first = first.or(Some(time));
             last = Some(time);
             frames.push(&entry);
             if frames.is_full()
@@ -119,13 +132,13 @@ impl Repository {
             writer.write(frame.stored).await?;
         }
         writer.finish().await?;
-        Ok((tally.written(), no_ops))
+        Ok((tally.written(), first, no_ops))
     }
 
     /// The slice and its record, which whoever reads the slice will believe.
     async fn read_back(&self, record: &SliceRecord, written: &Written) -> Result<(), RepositoryError> {
-        let (stored_bytes, stored_crc64) = (Some(written.stored_bytes), Some(written.stored_crc64));
-        let stored = ObjectRef { stored_bytes, stored_crc64, ..ObjectRef::named(&record.object) };
+        let (stored_bytes, stored_hash) = (Some(written.stored_bytes), Some(written.stored_hash));
+        let stored = ObjectRef { stored_bytes, stored_hash, ..ObjectRef::named(&record.object) };
         let read = DocumentStream::of_documents(self.storage.clone(), stored).drain().await?;
         if (read.documents, read.bytes, read.crc64) != (written.documents, written.bytes, written.crc64) {
             let why = format!("{} entries were written and {} are read back, or others", written.documents, read.documents);

@@ -185,7 +185,7 @@ impl Repository {
     }
 
     /// Stores the record of a slice that is stored, and says how others name it.
-    async fn write_slice_record(&self, facts: &SliceRecord) -> Result<Link, RepositoryError> {
+    pub(crate) async fn write_slice_record(&self, facts: &SliceRecord) -> Result<Link, RepositoryError> {
         let record = facts.to_json();
         let seal = seal_of(&record).ok_or_else(|| RepositoryError::Unwritable {
             object: facts.object.clone(),
@@ -195,13 +195,14 @@ impl Repository {
         Ok(Link { range: facts.range, seal })
     }
 
-    /// What the record of a slice that stands for `replaced` takes over, which are in order: the link of the first, and the link to the last
-    /// (`previous` and `continues`).
+    /// What the record of a slice that stands for `replaced` takes over, which are in order: the link of the first, and the link by which the
+    /// slice behind knows the last (`previous` and `continues`). Where the last stands for others itself, that is the link it took over.
     pub async fn links_over(&self, replaced: &[Slice]) -> Result<(Option<Link>, Option<Link>), RepositoryError> {
         let (Some(first), Some(last)) = (replaced.first(), replaced.last()) else { return Ok((None, None)) };
         let previous = self.slice_facts(first).await?.and_then(|facts| facts.previous);
-        let seal = self.sealed_slice_facts(last).await?.and_then(|(_, seal)| seal);
-        Ok((previous, seal.map(|seal| Link { range: last.range, seal })))
+        let facts = self.sealed_slice_facts(last).await?;
+        let own = facts.as_ref().and_then(|(_, seal)| *seal).map(|seal| Link { range: last.range, seal });
+        Ok((previous, facts.and_then(|(facts, _)| facts.continues).or(own)))
     }
 
     /// The record of the slice that ends at `moment`, if there is one with a seal. It began on the same day or the one before: longer slices
