@@ -54,7 +54,8 @@ impl Default for Rhythm {
             facts_pause: Duration::from_secs(5),
             retry_first: Duration::from_secs(1),
             retry_longest: Duration::from_secs(30),
-            lease_ttl: Duration::from_secs(15),
+            // With a second for asking and one for beginning, another takes over within ten.
+            lease_ttl: Duration::from_secs(7),
             stop_limit: Duration::from_secs(60),
         }
     }

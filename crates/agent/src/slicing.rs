@@ -120,6 +120,10 @@ impl SlicingBoard {
                 };
             }
             SliceEvent::Gap(gap) => state.message = Some(format!("the oplog {} is lost: {}", gap.range, gap.reason)),
+            SliceEvent::HeadroomShort(headroom) => {
+                let why = state.message.take().map(|message| format!("{message}; ")).unwrap_or_default();
+                state.message = Some(format!("{why}the oplog is getting short: {headroom}"));
+            }
             SliceEvent::Retrying { error, .. } => {
                 (state.state, state.message) = (SlicingState::Retrying, Some(error.clone()));
             }
@@ -250,6 +254,12 @@ fn log(event: &SliceEvent) {
         // The engine tells of each.
         SliceEvent::Stored { .. } => {}
         SliceEvent::Gap(gap) => tracing::warn!(replica_set = %gap.replica_set, range = %gap.range, reason = %gap.reason, "oplog is lost"),
+        SliceEvent::HeadroomShort(headroom) => tracing::warn!(
+            lag_seconds = headroom.lag_seconds,
+            headroom_seconds = headroom.headroom_seconds,
+            window_seconds = headroom.window_seconds,
+            "the oplog is getting short: the server will discard what is not stored"
+        ),
         SliceEvent::Retrying { error, in_seconds } => tracing::warn!(error, in_seconds, "slicing failed and will be tried again"),
         SliceEvent::Stopped { .. } => tracing::info!("slicing has stopped"),
     }

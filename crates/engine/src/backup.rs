@@ -136,7 +136,7 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     let clock = Instant::now();
     progress.begin(Step::Prepare, Unit::Items, None);
     let replica_set = request.connection.replica_set().await.context("ask the replica set for its members")?;
-    let chosen = member::choose(&request.connection).await?;
+    let chosen = member::choose(&request.connection, None).await?;
     let node = chosen.connection;
     let versions = node.versions().await.context("ask for the server's version")?;
     let first = first::first_entry(&node).await?;

@@ -1,7 +1,7 @@
 //! What a replica set and a storage are doing right now.
 
 use anyhow::Context;
-use oplogue_domain::{MemberState, OplogTime, ReplicaSetName};
+use oplogue_domain::{Headroom, MemberState, OplogTime, ReplicaSetName};
 use oplogue_mongo::Connection;
 use oplogue_repository::Repository;
 
@@ -23,6 +23,8 @@ pub struct Status {
     pub lag_seconds: Option<u32>,
     /// Seconds until the server would discard entries not yet sliced, if it went on writing as it has; 0 when it already has.
     pub headroom_seconds: Option<u32>,
+    /// What is not stored fills most of the oplog; `None` without slices.
+    pub headroom_is_short: Option<bool>,
     /// The newest by the moment it restores to, whatever its state.
     pub last_backup: Option<oplogue_domain::Backup>,
 }
@@ -36,6 +38,7 @@ pub async fn status(connection: &Connection, repository: &Repository) -> anyhow:
     let lease = connection.lease(LEASE_PURPOSE).await.context("look at the slicer's lease")?;
     let catalog = repository.catalog().await.context("read what lies on the storage")?;
     let newest_slice = catalog.newest_slice(&replica_set.name).map(|slice| slice.range.through);
+    let headroom = newest_slice.map(|newest| Headroom::of(newest, window.oldest, majority));
     let last_backup = catalog.backups.iter().rev().find(|backup| backup.snapshot(&replica_set.name).is_some()).cloned();
     Ok(Status {
         replica_set: replica_set.name,
@@ -47,8 +50,9 @@ pub async fn status(connection: &Connection, repository: &Repository) -> anyhow:
         oplog_newest: window.newest,
         slicer: lease.filter(|lease| lease.is_held).map(|lease| (lease.holder, lease.expires_millis / 1000)),
         newest_slice,
-        lag_seconds: newest_slice.map(|newest| majority.seconds_since(newest)),
-        headroom_seconds: newest_slice.map(|newest| newest.seconds_since(window.oldest)),
+        lag_seconds: headroom.map(|headroom| headroom.lag_seconds),
+        headroom_seconds: headroom.map(|headroom| headroom.headroom_seconds),
+        headroom_is_short: headroom.map(Headroom::is_short),
         last_backup,
     })
 }

@@ -3,6 +3,12 @@
 //! A lease is a document of `config.oplogueLeases`, named by its purpose. It is taken and renewed by one majority write whose
 //! condition and times are both computed by the primary (`$$NOW`), so the clocks of the programs that compete do not matter. Each
 //! takeover increases `fence`. A holder that stops renewing loses the lease when it expires, and finds out at its next renewal.
+//!
+//! No clock is trusted for more than patience. A holder that is frozen at the wrong moment wakes up when the lease has long been another's, and
+//! its last step outside the replica set can then not be stopped. So it announces that step here first ([`Connection::announce`]), by the
+//! same kind of write: whoever takes the lease afterwards finds the announcement, and does exactly that step itself before any other.
+//! Nothing is ever announced by one who has lost the lease. And a lease that seems to last longer than it was taken for, because the primary's clock went
+//! back, is cut short by the next one who asks for it.
 
 use std::time::Duration;
 
@@ -21,7 +27,7 @@ const COLLECTION: &str = "oplogueLeases";
 const COLLISIONS_MAX: u32 = 5;
 
 /// A lease that is ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Lease {
     pub purpose: String,
     pub holder: String,
@@ -29,6 +35,8 @@ pub struct Lease {
     pub expires_millis: i64,
     /// Greater than that of every earlier holder.
     pub fence: i64,
+    /// What was announced last, by whichever holder.
+    pub announced: Option<Document>,
     /// Tells this taking from any other by the same holder.
     token: ObjectId,
 }
@@ -44,7 +52,7 @@ pub struct LeaseState {
     pub is_held: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Acquired {
     Lease(Lease),
     HeldBy(LeaseState),
@@ -70,8 +78,11 @@ impl Connection {
                 "token": when_free(token.into(), "token"),
                 "fence": when_free(doc! { "$add": [{ "$ifNull": ["$fence", 0_i64] }, 1_i64] }.into(), "fence"),
                 "acquired": when_free("$$NOW".into(), "acquired"),
+                "ttl": when_free(millis(ttl).into(), "ttl"),
                 "expires": when_free(doc! { "$add": ["$$NOW", millis(ttl)] }.into(), "expires"),
             } },
+            // Later than it can be: the clock has gone back since. Without `ttl` it was taken by a version that did not tell.
+            doc! { "$set": { "expires": { "$min": ["$expires", { "$add": ["$$NOW", { "$ifNull": ["$ttl", i64::from(u32::MAX)] }] }] } } },
             doc! { "$unset": "free" },
         ];
         let command = doc! {
@@ -91,6 +102,7 @@ impl Connection {
                     holder: holder.to_owned(),
                     expires_millis: expires(value),
                     fence: number(value, "fence").unwrap_or(0),
+                    announced: value.get_document("announced").ok().cloned(),
                     token,
                 }));
             }
@@ -104,15 +116,32 @@ impl Connection {
     /// # Errors
     /// [`MongoError::LeaseLost`] when somebody else has it or its document is gone; any other error says nothing about whose it is.
     pub async fn renew_lease(&self, lease: &Lease, ttl: Duration) -> Result<Lease, MongoError> {
-        let what = format!("renew the lease `{}`", lease.purpose);
+        self.prolong(&format!("renew the lease `{}`", lease.purpose), lease, ttl, None).await
+    }
+
+    /// Prolongs a lease and says what its holder is about to do. A majority knows it when this returns, so that no successor can miss it.
+    ///
+    /// # Errors
+    /// As [`Connection::renew_lease`]; after any of them the step must not be taken.
+    pub async fn announce(&self, lease: &Lease, ttl: Duration, step: &Document) -> Result<Lease, MongoError> {
+        self.prolong(&format!("announce a step under the lease `{}`", lease.purpose), lease, ttl, Some(step)).await
+    }
+
+    async fn prolong(&self, what: &str, lease: &Lease, ttl: Duration, step: Option<&Document>) -> Result<Lease, MongoError> {
+        let mut set = doc! { "expires": { "$add": ["$$NOW", millis(ttl)] }, "ttl": millis(ttl) };
+        if let Some(step) = step {
+            set.insert("announced", doc! { "$literal": step });
+        }
         let command = doc! {
             "findAndModify": COLLECTION, "query": { "_id": &lease.purpose, "token": lease.token }, "new": true,
-            "update": [{ "$set": { "expires": { "$add": ["$$NOW", millis(ttl)] } } }],
+            "update": [{ "$set": set }],
             "writeConcern": self.majority(),
         };
-        let reply = self.primary().run_again(&what, DATABASE, command, Patience::Short).await?;
+        let reply = self.primary().run_again(what, DATABASE, command, Patience::Short).await?;
         match reply.get_document("value") {
-            Ok(value) => Ok(Lease { expires_millis: expires(value), ..lease.clone() }),
+            Ok(value) => {
+                Ok(Lease { expires_millis: expires(value), announced: value.get_document("announced").ok().cloned(), ..lease.clone() })
+            }
             Err(_) => {
                 let reason = match self.lease(&lease.purpose).await {
                     Ok(Some(other)) => format!("{} has it now", other.holder),

@@ -106,6 +106,11 @@ impl SliceBuilder {
         self.last
     }
 
+    /// The newest entry itself; `None` when there is none yet.
+    pub fn newest(&self) -> Option<&RawDocumentBuf> {
+        self.boundary.as_ref()
+    }
+
     /// Uncompressed bytes so far.
     pub fn bytes(&self) -> u64 {
         self.tally.bytes() + self.frames.pending_bytes()
@@ -115,9 +120,13 @@ impl SliceBuilder {
         self.tally.documents() + self.pending_entries
     }
 
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
     /// The builder of the slice that follows this one, with the entry they share.
-    pub async fn following(&self) -> Result<Self, RepositoryError> {
-        let mut next = Self::new(self.replica_set.clone(), self.last, self.compression);
+    pub async fn following(&self, compression: Compression) -> Result<Self, RepositoryError> {
+        let mut next = Self::new(self.replica_set.clone(), self.last, compression);
         next.before = Some(self.own.clone());
         if let Some(boundary) = &self.boundary {
             next.push(boundary).await?;

@@ -29,6 +29,7 @@ mod encrypted;
 mod error;
 #[cfg(feature = "testing")]
 pub mod fate;
+pub mod faulty;
 mod filesystem;
 mod memory;
 mod name;

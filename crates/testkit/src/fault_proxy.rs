@@ -1,8 +1,8 @@
 //! A TCP proxy that breaks connections on purpose.
 //!
 //! Stands between a client and a server and does what networks do: cuts a connection in the middle of an answer, swallows
-//! everything, or refuses. What a fault does is switched at run time and holds for connections made from then on; a black hole and a
-//! refusal also end or freeze what is open.
+//! everything, holds it back, or refuses. What a fault does is switched at run time and holds for connections made from then on; a refusal also
+//! ends what is open, a black hole and a stall freeze it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,8 +22,10 @@ pub enum Fault {
     CutAfter(u64),
     /// Closes new and open connections at once.
     Refuse,
-    /// Accepts, reads, and never answers; open connections freeze.
+    /// Accepts, reads, and never answers; open connections freeze, and what is sent meanwhile is lost.
     BlackHole,
+    /// Accepts, and passes nothing on as long as it lasts; then everything, as a network does that was away for a while.
+    Stall,
 }
 
 /// A running proxy; dropping it closes all its connections.
@@ -88,7 +90,7 @@ async fn serve(mut client: TcpStream, target: &str, mut faults: watch::Receiver<
     let mut server = TcpStream::connect(target).await.context("reaching the proxy's target")?;
     let (mut question, mut answer) = (vec![0u8; 64 * 1024], vec![0u8; 64 * 1024]);
     loop {
-        let frozen = *faults.borrow() == Fault::BlackHole;
+        let (frozen, stalled) = (*faults.borrow() == Fault::BlackHole, *faults.borrow() == Fault::Stall);
         tokio::select! {
             changed = faults.changed() => {
                 changed.context("the proxy has ended")?;
@@ -96,7 +98,7 @@ async fn serve(mut client: TcpStream, target: &str, mut faults: watch::Receiver<
                     return Ok(());
                 }
             }
-            read = client.read(&mut question) => {
+            read = client.read(&mut question), if !stalled => {
                 let bytes = read?;
                 if bytes == 0 {
                     return Ok(());
@@ -105,7 +107,7 @@ async fn serve(mut client: TcpStream, target: &str, mut faults: watch::Receiver<
                     server.write_all(&question[..bytes]).await?;
                 }
             }
-            read = server.read(&mut answer), if !frozen => {
+            read = server.read(&mut answer), if !frozen && !stalled => {
                 let bytes = read?;
                 let passed = left.min(bytes as u64);
                 client.write_all(&answer[..passed as usize]).await?;
@@ -161,5 +163,17 @@ mod tests {
         proxy.set(Fault::BlackHole);
         let silence = tokio::time::timeout(Duration::from_millis(100), received(&proxy)).await;
         assert!(silence.is_err(), "{silence:?}");
+    }
+
+    #[tokio::test]
+    async fn after_a_stall_everything_arrives() {
+        let proxy = proxied().await;
+        proxy.set(Fault::Stall);
+        let receiving = received(&proxy);
+        tokio::pin!(receiving);
+        let silence = tokio::time::timeout(Duration::from_millis(100), &mut receiving).await;
+        assert!(silence.is_err(), "{silence:?}");
+        proxy.set(Fault::None);
+        assert_eq!(receiving.await, 1000);
     }
 }

@@ -19,6 +19,7 @@ pub use options::ReplicaSetOptions;
 
 use crate::certificates::Certificates;
 use crate::downloads::{self, Mongod};
+use crate::fault_proxy::FaultProxy;
 use crate::folder::ServerFolder;
 use crate::ports::Port;
 
@@ -35,6 +36,8 @@ pub struct ReplicaSet {
     mongod: Mongod,
     ports: Vec<Port>,
     certificates: Option<Certificates>,
+    /// One before each member, or none at all.
+    proxies: Vec<FaultProxy>,
     // After the ports: fields are dropped in this order, and a port may be free a moment before its server is gone at worst.
     folder: ServerFolder,
 }
@@ -48,7 +51,11 @@ impl ReplicaSet {
         let folder = ServerFolder::new(&options.name)?;
         let ports = (0..options.members).map(|_| Port::reserve()).collect::<anyhow::Result<Vec<_>>>()?;
         let certificates = options.tls.then(|| Certificates::generate(folder.path())).transpose()?;
-        let set = ReplicaSet { options, mongod, ports, certificates, folder };
+        let mut proxies = Vec::new();
+        for port in ports.iter().filter(|_| options.proxied) {
+            proxies.push(FaultProxy::start(port.address()).await?);
+        }
+        let set = ReplicaSet { options, mongod, ports, certificates, proxies, folder };
         set.write_key()?;
         for member in 0..set.options.members {
             set.spawn(member)?;
@@ -67,9 +74,17 @@ impl ReplicaSet {
         &self.options.name
     }
 
-    /// `127.0.0.1:<port>` of each member, in order.
+    /// `127.0.0.1:<port>` of each member, in order, as in the configuration.
     pub fn hosts(&self) -> Vec<String> {
-        self.ports.iter().map(Port::address).collect()
+        match self.proxies.as_slice() {
+            [] => self.ports.iter().map(Port::address).collect(),
+            proxies => proxies.iter().map(|proxy| proxy.address().to_owned()).collect(),
+        }
+    }
+
+    /// What stands before a member of a set that is `proxied`.
+    pub fn proxy(&self, member: usize) -> &FaultProxy {
+        self.proxies.get(member).expect("the set was started with `proxied`")
     }
 
     /// Connection string of the whole set, with the root user and the CA file where they apply.

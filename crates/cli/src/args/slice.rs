@@ -38,7 +38,10 @@ pub struct SliceArgs {
     pub compression: Compression,
 
     /// How long a slicer that fell silent is waited for before another takes over
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
+    ///
+    /// With the default another one slices within ten seconds. A shorter lease gains little, and each renewal (three in the time of the lease) is an
+    /// entry in the oplog.
+    #[arg(long, value_name = "DURATION", default_value = "7s", value_parser = parse_duration)]
     pub lease: Duration,
 
     /// While another slicer works, stand by instead of ending

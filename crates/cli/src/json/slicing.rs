@@ -28,6 +28,11 @@ pub enum SliceEventJson {
         window_headroom_seconds: u32,
     },
     Gap(GapJson),
+    HeadroomShort {
+        lag_seconds: u32,
+        headroom_seconds: u32,
+        window_seconds: u32,
+    },
     Retrying {
         error: String,
         in_seconds: u64,
@@ -54,6 +59,11 @@ impl From<&SliceEvent> for SliceEventJson {
                 window_headroom_seconds: *window_headroom_seconds,
             },
             SliceEvent::Gap(gap) => Self::Gap(gap.into()),
+            SliceEvent::HeadroomShort(headroom) => Self::HeadroomShort {
+                lag_seconds: headroom.lag_seconds,
+                headroom_seconds: headroom.headroom_seconds,
+                window_seconds: headroom.window_seconds,
+            },
             SliceEvent::Retrying { error, in_seconds } => Self::Retrying { error: error.clone(), in_seconds: *in_seconds },
             SliceEvent::Stopped { newest } => Self::Stopped { newest: newest.map(TimeJson::from) },
         }

@@ -21,6 +21,8 @@ pub struct StatusJson {
     newest_slice: Option<TimeJson>,
     lag_seconds: Option<u32>,
     headroom_seconds: Option<u32>,
+    /// What is not stored fills most of the oplog.
+    headroom_is_short: Option<bool>,
     last_backup: Option<BackupJson>,
 }
 
@@ -39,6 +41,7 @@ impl From<&Status> for StatusJson {
             newest_slice: status.newest_slice.map(TimeJson::from),
             lag_seconds: status.lag_seconds,
             headroom_seconds: status.headroom_seconds,
+            headroom_is_short: status.headroom_is_short,
             last_backup: status.last_backup.as_ref().map(BackupJson::from),
         }
     }

@@ -21,6 +21,7 @@ pub fn event(event: &SliceEvent, style: Style) -> String {
             words::seconds(u64::from(*window_headroom_seconds)),
         ),
         SliceEvent::Gap(gap) => style.paint(Tone::Bad, &format!("gap {}: {}", gap.range, gap.reason)),
+        SliceEvent::HeadroomShort(headroom) => style.paint(Tone::Bad, &format!("the oplog is getting short: {headroom}")),
         SliceEvent::Retrying { error, in_seconds } => {
             style.paint(Tone::Caution, &format!("failed, next try in {}: {error}", words::seconds(*in_seconds)))
         }

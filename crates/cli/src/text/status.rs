@@ -29,8 +29,10 @@ pub fn status(status: &Status, style: Style) -> String {
     line("newest slice", status.newest_slice.map_or("none".to_owned(), words::moment));
     let seconds = |value: Option<u32>| value.map_or("unknown".to_owned(), |value| words::seconds(u64::from(value)));
     line("behind", seconds(status.lag_seconds));
-    let headroom =
-        status.headroom_seconds.map(|left| format!("{} until the server discards what is not stored", words::seconds(u64::from(left))));
+    let headroom = status.headroom_seconds.map(|left| {
+        let left = format!("{} until the server discards what is not stored", words::seconds(u64::from(left)));
+        if status.headroom_is_short == Some(true) { style.paint(Tone::Bad, &format!("{left}: short")) } else { left }
+    });
     line("headroom", headroom.unwrap_or_else(|| "unknown".to_owned()));
     line(
         "last backup",

@@ -20,12 +20,14 @@ pub struct Chosen {
 #[error("no member of the replica set is fit to be read: {0}")]
 pub struct NobodySuitable(pub String);
 
-/// Nominates a member and connects to it. When it does not answer, the next best is asked.
-pub async fn choose(connection: &Connection) -> anyhow::Result<Chosen> {
+/// Nominates a member and connects to it. When it does not answer, the next best is asked. One that has just failed (`last`) is asked
+/// last: the replica set may not have noticed yet.
+pub async fn choose(connection: &Connection, last: Option<&str>) -> anyhow::Result<Chosen> {
     let replica_set = connection.replica_set().await.context("ask the replica set for its members")?;
     let nomination = nominate(&replica_set.members, LAG_SECONDS_MAX);
     let mut failed = Vec::new();
-    for host in &nomination.candidates {
+    let (avoided, preferred): (Vec<_>, Vec<_>) = nomination.candidates.iter().partition(|host| Some(host.as_str()) == last);
+    for host in preferred.into_iter().chain(avoided) {
         match connection.member(host).await {
             Ok(member) => {
                 return Ok(Chosen { connection: member, host: host.clone(), reason: reason(&nomination, host, &failed) });

@@ -8,6 +8,7 @@ use oplogue_mongo::Connection;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Refused;
+use crate::slice::patience::{self, Patience};
 use crate::slice::tenure::Tenure;
 use crate::slice::{OnEvent, SliceEvent, SliceRequest};
 
@@ -26,18 +27,19 @@ pub async fn find_start(
     request: &SliceRequest,
     replica_set: &ReplicaSetName,
     node: &Connection,
+    patience: Patience,
     on_event: OnEvent<'_>,
     cancel: &CancellationToken,
     tenure: &Tenure,
 ) -> anyhow::Result<Start> {
     let mut told = false;
     loop {
-        let catalog = request.repository.catalog().await.context("read what lies on the storage")?;
-        let window = node.oplog_window().await.context("ask for the oldest entry of the oplog")?;
+        let catalog = patience::STORAGE.wait(request.repository.catalog()).await.context("read what lies on the storage")?;
+        let window = patience.wait(node.oplog_window()).await.context("ask for the oldest entry of the oplog")?;
         let known = catalog.recorded_gaps.get(replica_set).map_or(&[][..], Vec::as_slice);
         match resume(&catalog, replica_set, window.oldest) {
             Resume::Start(point) => {
-                refuse_other_history(&catalog, replica_set, node, point.from).await?;
+                patience.wait(refuse_other_history(&catalog, replica_set, node, point.from)).await?;
                 if let Some(gap) = point.gap {
                     record(request, known, gap, on_event).await?;
                 }

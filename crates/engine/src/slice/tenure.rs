@@ -2,6 +2,9 @@
 //!
 //! A task renews it every third of its life. Between renewals the holder trusts its own clock only, counted from before the last
 //! successful renewal was sent: when that time is over it counts itself out, whatever the server may say later.
+//!
+//! Counting oneself out is not enough for what is under way already, which no clock can call back: each slice is announced first
+//! ([`Tenure::announce`]), so that a successor makes the same one.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,10 +17,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Refused;
+use crate::slice::step::Step;
 use crate::slice::{OnEvent, SliceEvent, SliceRequest};
 
 /// How often a waiting slicer asks again: a take-over should take seconds.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The purpose under which the slicer's lease is kept.
 pub const PURPOSE: &str = "slicer";
@@ -32,6 +36,9 @@ pub enum Turn {
 pub struct Tenure {
     connection: Connection,
     lease: Lease,
+    ttl: Duration,
+    /// By whichever holder.
+    announced: Mutex<Option<Step>>,
     state: Arc<State>,
     renewing: tokio::task::JoinHandle<()>,
 }
@@ -46,6 +53,12 @@ impl State {
     fn holds(&self) -> bool {
         let sure_until = self.sure_until.lock().map(|until| *until);
         !self.lost.is_cancelled() && sure_until.is_ok_and(|until| Instant::now() < until)
+    }
+
+    fn renewed(&self, asked: Instant, ttl: Duration) {
+        if let Ok(mut until) = self.sure_until.lock() {
+            *until = asked + ttl;
+        }
     }
 }
 
@@ -88,7 +101,38 @@ impl Tenure {
     fn begin(connection: Connection, lease: Lease, asked: Instant, ttl: Duration) -> Self {
         let state = Arc::new(State { sure_until: Mutex::new(asked + ttl), lost: CancellationToken::new() });
         let renewing = tokio::spawn(renew(connection.clone(), lease.clone(), ttl, state.clone()));
-        Self { connection, lease, state, renewing }
+        let announced = Mutex::new(lease.announced.as_ref().and_then(Step::read));
+        Self { connection, lease, ttl, announced, state, renewing }
+    }
+
+    /// What was announced last, by this slicer or the one before: it may be stored, or still be on its way.
+    pub fn announced(&self) -> Option<Step> {
+        self.announced.lock().map_or(None, |step| *step)
+    }
+
+    /// Says what is stored next. False when the lease is lost: then it must not be.
+    ///
+    /// # Errors
+    /// When nobody knows whether a majority has heard it: then it must not be stored either, and may be announced again.
+    pub async fn announce(&self, step: Step) -> anyhow::Result<bool> {
+        let (asked, step_document) = (Instant::now(), step.to_document());
+        let heard = tokio::time::timeout(self.ttl, self.connection.announce(&self.lease, self.ttl, &step_document)).await;
+        let heard = heard.unwrap_or_else(|_| Err(MongoError::TimedOut { what: "announce the next slice".to_owned(), limit: self.ttl }));
+        match heard {
+            Ok(_) => {
+                self.state.renewed(asked, self.ttl);
+                if let Ok(mut announced) = self.announced.lock() {
+                    *announced = Some(step);
+                }
+                Ok(self.holds())
+            }
+            Err(MongoError::LeaseLost { reason, .. }) => {
+                tracing::warn!(reason, "the slicer's lease was lost");
+                self.state.lost.cancel();
+                Ok(false)
+            }
+            Err(error) => Err(anyhow::Error::new(error).context("announce the next slice")),
+        }
     }
 
     /// Counts up with every take-over.
@@ -134,11 +178,7 @@ async fn renew(connection: Connection, lease: Lease, ttl: Duration, state: Arc<S
         let asked = Instant::now();
         let renewed = tokio::time::timeout(ttl / 3, connection.renew_lease(&lease, ttl)).await;
         match renewed {
-            Ok(Ok(_)) => {
-                if let Ok(mut until) = state.sure_until.lock() {
-                    *until = asked + ttl;
-                }
-            }
+            Ok(Ok(_)) => state.renewed(asked, ttl),
             Ok(Err(MongoError::LeaseLost { reason, .. })) => {
                 tracing::warn!(reason, "the slicer's lease was lost");
                 state.lost.cancel();

@@ -16,6 +16,7 @@ mod s3;
 mod selective;
 mod setup;
 mod slice;
+mod slice_faults;
 mod stage;
 mod storm;
 mod story;

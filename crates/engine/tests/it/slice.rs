@@ -20,15 +20,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::setup;
 
-fn memory() -> Repository {
+pub fn memory() -> Repository {
     Repository::new(Storage::memory())
 }
 
-fn rs0() -> ReplicaSetName {
+pub fn rs0() -> ReplicaSetName {
     "rs0".parse().expect("a name of the tests")
 }
 
-async fn request(set: &ReplicaSet, repository: &Repository, holder: &str) -> anyhow::Result<SliceRequest> {
+pub async fn request(set: &ReplicaSet, repository: &Repository, holder: &str) -> anyhow::Result<SliceRequest> {
     Ok(SliceRequest {
         connection: setup::connection(set).await?,
         repository: repository.clone(),
@@ -43,7 +43,7 @@ async fn request(set: &ReplicaSet, repository: &Repository, holder: &str) -> any
 }
 
 /// A slicer in the background, and everything it told.
-struct Running {
+pub struct Running {
     events: Arc<Mutex<Vec<SliceEvent>>>,
     changed: Arc<Notify>,
     cancel: CancellationToken,
@@ -51,7 +51,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(request: SliceRequest) -> Self {
+    pub fn start(request: SliceRequest) -> Self {
         let (events, changed, cancel) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()), CancellationToken::new());
         let (heard, told, stop) = (events.clone(), changed.clone(), cancel.clone());
         let task = tokio::spawn(async move {
@@ -64,12 +64,12 @@ impl Running {
         Self { events, changed, cancel, task }
     }
 
-    fn events(&self) -> Vec<SliceEvent> {
+    pub fn events(&self) -> Vec<SliceEvent> {
         self.events.lock().expect("no test panics while it holds the events").clone()
     }
 
     /// Waits for an event that `find` makes something of.
-    async fn wait<T>(&self, what: &str, find: impl Fn(&SliceEvent) -> Option<T>) -> anyhow::Result<T> {
+    pub async fn wait<T>(&self, what: &str, find: impl Fn(&SliceEvent) -> Option<T>) -> anyhow::Result<T> {
         let waiting = async {
             loop {
                 let changed = self.changed.notified();
@@ -85,7 +85,7 @@ impl Running {
         tokio::time::timeout(wait::PATIENCE, waiting).await.with_context(|| format!("waited for {what}: {:#?}", self.events()))?
     }
 
-    async fn sliced_through(&self, time: OplogTime) -> anyhow::Result<()> {
+    pub async fn sliced_through(&self, time: OplogTime) -> anyhow::Result<()> {
         self.wait(&format!("a slice up to {time}"), |event| match event {
             SliceEvent::Stored { slice, .. } if slice.range.through >= time => Some(()),
             _ => None,
@@ -93,7 +93,7 @@ impl Running {
         .await
     }
 
-    async fn stop(self) -> anyhow::Result<Vec<SliceEvent>> {
+    pub async fn stop(self) -> anyhow::Result<Vec<SliceEvent>> {
         self.cancel.cancel();
         self.task.await??;
         let events = self.events.lock().expect("no test panics while it holds the events").clone();
@@ -102,7 +102,7 @@ impl Running {
 }
 
 /// A folder in which slicing goes on where the server's oplog is now.
-async fn with_a_beginning(set: &ReplicaSet) -> anyhow::Result<(Repository, OplogTime)> {
+pub async fn with_a_beginning(set: &ReplicaSet) -> anyhow::Result<(Repository, OplogTime)> {
     let repository = memory();
     setup::backup(set, &repository).await?;
     let catalog = repository.catalog().await?;
@@ -110,13 +110,13 @@ async fn with_a_beginning(set: &ReplicaSet) -> anyhow::Result<(Repository, Oplog
     Ok((repository, end))
 }
 
-async fn write(client: &Client, count: i64) -> anyhow::Result<OplogTime> {
+pub async fn write(client: &Client, count: i64) -> anyhow::Result<OplogTime> {
     client.database("shop").collection("orders").insert_many((0..count).map(|n| doc! { "n": n, "text": "x".repeat(200) })).await?;
     setup::newest_entry(client).await
 }
 
 /// All slices join, begin at `from`, and hold exactly what the server's oplog holds there.
-async fn check(client: &Client, repository: &Repository, from: OplogTime) -> anyhow::Result<Vec<Slice>> {
+pub async fn check(client: &Client, repository: &Repository, from: OplogTime) -> anyhow::Result<Vec<Slice>> {
     let catalog = repository.catalog().await?;
     let slices = catalog.slices_of(&rs0()).to_vec();
     ensure!(slices.first().context("no slices")?.range.after == from, "{:?} is not {from:?}", slices[0].range);
@@ -250,7 +250,7 @@ async fn of_two_slicers_one_is_refused_or_waits_its_turn() -> anyhow::Result<()>
     Ok(())
 }
 
-fn started(event: &SliceEvent) -> Option<i64> {
+pub fn started(event: &SliceEvent) -> Option<i64> {
     match event {
         SliceEvent::Started { fence, .. } => Some(*fence),
         _ => None,
@@ -430,7 +430,7 @@ async fn only_what_a_majority_has_is_sliced() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn fail_point(set: &ReplicaSet, member: usize, mode: &str) -> anyhow::Result<()> {
+pub async fn fail_point(set: &ReplicaSet, member: usize, mode: &str) -> anyhow::Result<()> {
     let client = set.client_of(member).await?;
     client.database("admin").run_command(doc! { "configureFailPoint": "stopReplProducer", "mode": mode }).await?;
     Ok(())

@@ -30,7 +30,7 @@ async fn the_next_slice_begins_with_the_entry_the_last_one_ended_with() -> Check
     for ordinal in 1..=5 {
         builder.push(&entry(at(100, ordinal))).await?;
     }
-    let mut next = builder.following().await?;
+    let mut next = builder.following(Compression::Zstd).await?;
     assert_eq!((next.first(), next.last(), next.entries()), (at(100, 5), at(100, 5), 1));
     // What is read again is left out.
     for ordinal in 4..=7 {

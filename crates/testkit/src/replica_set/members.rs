@@ -44,17 +44,23 @@ impl ReplicaSet {
     pub async fn step_down(&self) -> anyhow::Result<usize> {
         let primary = self.wait_primary().await?;
         let client = connect(&self.uri_of_internal(primary)).await?;
-        // Alone it is to come back soon; otherwise it must not be the next one.
-        let (seconds, catch_up) = if self.options.members == 1 { (1, 0) } else { (60, 10) };
+        // Alone it is to come back soon; otherwise it must not be the next one, but one of the next: a test may do this ten times.
+        let (seconds, catch_up) = if self.options.members == 1 { (1, 0) } else { (5, 4) };
         let force = self.options.members == 1;
         let command = doc! {"replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": catch_up, "force": force};
-        let stepped = client.database("admin").run_command(command).await;
-        // The server may close the connection instead of answering: then the step has been made.
-        if let Err(error) = stepped
-            && !matches!(*error.kind, mongodb::error::ErrorKind::Io(_))
-        {
-            return Err(error).context("replSetStepDown");
-        }
+        let admin = client.database("admin");
+        until("the primary to step down", || async {
+            use mongodb::error::ErrorKind;
+            match admin.run_command(command.clone()).await {
+                Ok(_) => Ok(Some(())),
+                // The server may close the connection instead of answering: then the step has been made.
+                Err(error) if matches!(*error.kind, ErrorKind::Io(_)) => Ok(Some(())),
+                // No longer primary, or nobody has caught up yet with clients that go on writing.
+                Err(error) if matches!(*error.kind, ErrorKind::Command(ref command) if command.code == 10107) => Ok(Some(())),
+                Err(error) => Err(error).context("replSetStepDown"),
+            }
+        })
+        .await?;
         self.wait_primary_or_elect(Duration::ZERO).await
     }
 

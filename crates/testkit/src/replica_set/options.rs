@@ -27,6 +27,9 @@ pub struct ReplicaSetOptions {
     pub test_commands: bool,
     /// How long without a primary before an election, in ms. [`crate::ReplicaSet::wait_primary`] does not wait for it.
     pub election_timeout_ms: u32,
+    /// Each member has a [`crate::FaultProxy`] before it, whose address stands in the configuration: clients and the other members come
+    /// through it, [`crate::ReplicaSet::uri_of`] goes past it.
+    pub proxied: bool,
     /// Fields for a member's entry in the configuration, e.g. `(2, doc! {"hidden": true, "priority": 0})`.
     pub member_settings: Vec<(usize, Document)>,
 }
@@ -44,6 +47,7 @@ impl Default for ReplicaSetOptions {
             set_parameters: Vec::new(),
             test_commands: false,
             election_timeout_ms: 5_000,
+            proxied: false,
             member_settings: Vec::new(),
         }
     }
@@ -60,7 +64,8 @@ macro_rules! builders {
         }
     };
 }
-builders!(version: Version, members: usize, auth: bool, tls: bool, oplog_mb: u32, cache_gb: f64, test_commands: bool, election_timeout_ms: u32);
+builders!(version: Version, members: usize, auth: bool, tls: bool, oplog_mb: u32, cache_gb: f64, test_commands: bool, election_timeout_ms: u32,
+    proxied: bool);
 
 impl ReplicaSetOptions {
     /// With another name.
