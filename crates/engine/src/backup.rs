@@ -5,11 +5,13 @@
 //! when the member read knows a majority to have it, the oplog up to there closes the backup. Everything is consistent at that last entry.
 //!
 //! Documents are read without a common snapshot, while clients write: each is some state between the first and the last entry of
-//! the backup's oplog, which is then replayed over it. So nothing is held open on the server, however long it takes.
+//! the backup's oplog, which is then replayed over it. So nothing is held open on the server, however long it takes, and nothing is lost when
+//! its connections are: what was away for a while is asked again (`away`), a collection under way begins again, the oplog goes on at its last entry.
 //!
 //! `.pbm.json` is written last. Whatever ends the work earlier (a failure, a cancel, a panic of a task), the objects written are
 //! removed; when even that is impossible, what remains has no metadata and is not a backup.
 
+pub mod away;
 pub mod clock;
 mod collection;
 mod documents;
@@ -27,6 +29,7 @@ use oplogue_mongo::Connection;
 use oplogue_repository::{BackupFacts, Repository, RepositoryError, SnapshotFacts};
 use tokio_util::sync::CancellationToken;
 
+use crate::backup::away::again;
 use crate::failure::{Cancelled, Refused};
 use crate::progress::{Progress, Step, Unit};
 
@@ -135,16 +138,16 @@ async fn keep_claim(repository: &Repository, name: &BackupName, token: &str) -> 
 async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress: &Arc<dyn Progress>) -> anyhow::Result<BackupReport> {
     let clock = Instant::now();
     progress.begin(Step::Prepare, Unit::Items, None);
-    let replica_set = request.connection.replica_set().await.context("ask the replica set for its members")?;
-    let chosen = member::choose(&request.connection, None).await?;
+    let replica_set = again("ask the replica set for its members", progress, || request.connection.replica_set()).await?;
+    let chosen = again("find a member to read", progress, || member::choose(&request.connection, None)).await?;
     let node = chosen.connection;
-    let versions = node.versions().await.context("ask for the server's version")?;
-    let first = first::first_entry(&node).await?;
+    let versions = again("ask for the server's version", progress, || node.versions()).await?;
+    let first = again("find where the oplog must begin", progress, || first::first_entry(&node)).await?;
     let mut notes = Vec::new();
 
     // From here on the oplog is read without a pause, so that it cannot roll over unseen.
     let mut oplog = oplog::Recording::start(node.clone(), first, request.compression, progress.clone())?;
-    let mut collections = node.list_collections(&request.selection).await.context("list the collections")?;
+    let mut collections = again("list the collections", progress, || node.list_collections(&request.selection)).await?;
     notes.extend(note_unmatched(&request.selection, &collections)?);
     // The largest first: they would otherwise be what everybody waits for at the end.
     collections.sort_by_key(|collection| std::cmp::Reverse(collection.bytes));
@@ -169,13 +172,14 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
         unknown.into_iter().filter(|unknown| written.iter().any(|one| one.namespace == unknown.namespace && one.written.bytes > 0));
     notes.extend(missed.map(|unknown| format!("PBM cannot restore the documents of {}: {}", unknown.namespace, unknown.why)));
     if request.selection.is_everything() || request.users_and_roles {
-        let principals = oplog.unless_it_fails(documents::read_principals(&node, &writer, &request.selection)).await?;
+        let reading = again("read users and roles", progress, || documents::read_principals(&node, &writer, &request.selection));
+        let principals = oplog.unless_it_fails(reading).await?;
         written.extend(principals);
     }
     progress.end(Step::Snapshot);
 
     progress.begin(Step::Oplog, Unit::Entries, None);
-    let end = oplog.unless_it_fails(last_entry(request, &node)).await?;
+    let end = oplog.unless_it_fails(again("mark the end in the oplog", progress, || last_entry(request, &node))).await?;
     let spooled = oplog.finish(end).await?;
     let last = spooled.last;
     notes.extend(spooled.notes);
@@ -201,7 +205,8 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
         written_by: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let totals = snapshot.totals;
-    request.repository.finish_backup(&facts, vec![snapshot]).await.context("publish the backup")?;
+    let snapshots = vec![snapshot];
+    again("publish the backup", progress, || request.repository.finish_backup(&facts, snapshots.clone())).await?;
     progress.end(Step::Publish);
     Ok(BackupReport {
         name: name.clone(),

@@ -101,7 +101,7 @@ const BACKUP: [Need; 12] = [
 
 const LEASES: Need = need(Collection("config", "oplogueLeases"), &["find", "insert", "update"], "make sure that only one slicer works");
 
-const RESTORE: [Need; 11] = [
+const RESTORE: [Need; 12] = [
     need(Cluster, &["listDatabases", "replSetGetStatus", "replSetGetConfig", "getParameter"], "know what lies on the target"),
     need(Cluster, &["appendOplogNote"], "wait until all is on a majority"),
     need(Cluster, &["applyOps"], "apply operations of the oplog"),
@@ -139,6 +139,7 @@ const RESTORE: [Need; 11] = [
     ),
     need(Collection("admin", "system.users"), &["find"], "compare the users"),
     need(Collection("admin", "system.roles"), &["find"], "compare the roles"),
+    need(Collection("config", "oplogueRestores"), &["find", "insert", "update", "remove"], "go on with a restore that was interrupted"),
 ];
 
 impl Connection {

@@ -13,6 +13,7 @@ mod readme;
 mod refusals;
 mod retention;
 mod server;
+mod slicer_storm;
 mod stage;
 mod story;
 mod usage;

@@ -1,7 +1,8 @@
 //! Reading one collection, whole or in parts, into one object.
 //!
 //! When the server makes a part begin again (the collection was renamed, a capped one overtook its reader), the whole
-//! collection begins again: its parts share one object, and what one part has written cannot be taken out of it.
+//! collection begins again: its parts share one object, and what one part has written cannot be taken out of it. The same when server or
+//! storage were away.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use oplogue_mongo::{Connection, IdRange, ListedCollection, ReadEvent};
 use oplogue_repository::{DocumentObject, Written};
 use tokio::sync::Semaphore;
 
+use crate::backup::away::{Away, again};
 use crate::progress::{Progress, Step};
 
 /// Beginnings of one collection before the backup is given up: renames come in bursts, not for ever.
@@ -27,7 +29,7 @@ pub struct Outcome {
 
 /// How one try ended.
 enum Try {
-    Done { dropped: bool },
+    Done { dropped: bool, written: Written },
     StartOver,
 }
 
@@ -40,8 +42,10 @@ pub async fn read(
     cursors: &Arc<Semaphore>,
     progress: &Arc<dyn Progress>,
 ) -> anyhow::Result<Outcome> {
-    let ranges = node.split(collection, parts).await?;
-    for _ in 0..BEGINNINGS_MAX {
+    let mut away = Away::new(format!("read {}", collection.spec.namespace), progress);
+    let ranges = again("divide a collection", progress, || node.split(collection, parts)).await?;
+    let mut beginnings = 0;
+    while beginnings < BEGINNINGS_MAX {
         let attempt = Attempt {
             node,
             collection,
@@ -51,14 +55,29 @@ pub async fn read(
             start_over: AtomicBool::new(false),
             counted: AtomicU64::new(0),
         };
-        match attempt.run(&ranges).await? {
-            Try::Done { dropped } => {
-                return Ok(Outcome { written: object.finish().await?, dropped });
+        match attempt.run_and_publish(&ranges).await {
+            Ok(Try::Done { dropped, written }) => return Ok(Outcome { written, dropped }),
+            Ok(Try::StartOver) => {
+                beginnings += 1;
+                // A cursor may also have been lost because the server is away: that is no reason to count.
+                away.until_it_answers(node).await?;
             }
-            Try::StartOver => object.restart().await?,
+            Err(error) => away.wait(error).await?,
         }
+        start_over(&object, &mut away).await?;
     }
     bail!("it was renamed or its cursor was killed {BEGINNINGS_MAX} times while it was read")
+}
+
+/// Nothing of the object is kept, even if that has to wait for its storage.
+async fn start_over(object: &DocumentObject, away: &mut Away) -> anyhow::Result<()> {
+    loop {
+        match object.restart().await {
+            Ok(()) => return Ok(()),
+            // What could not be taken back has never been visible, and is not referred to.
+            Err(error) => away.wait(error.into()).await?,
+        }
+    }
 }
 
 struct Attempt<'a> {
@@ -74,13 +93,13 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn run(&self, ranges: &[IdRange]) -> anyhow::Result<Try> {
+    async fn run_and_publish(&self, ranges: &[IdRange]) -> anyhow::Result<Try> {
         let reads = ranges.iter().map(|range| self.read_part(range.clone()));
         let dropped = try_join_all(reads).await?;
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(Try::StartOver);
         }
-        Ok(Try::Done { dropped: dropped.contains(&true) })
+        Ok(Try::Done { dropped: dropped.contains(&true), written: self.object.clone().finish().await? })
     }
 
     /// True when the collection was dropped.

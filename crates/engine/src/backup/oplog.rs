@@ -7,21 +7,18 @@ use anyhow::{Context, bail};
 use futures::{StreamExt, pin_mut};
 use oplogue_domain::OplogTime;
 use oplogue_format::compression::Compression;
-use oplogue_mongo::{Connection, MongoError};
+use oplogue_mongo::Connection;
 use oplogue_repository::Spool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
+use crate::backup::away::Away;
 use crate::progress::{Progress, Step};
 
 /// How long to wait before looking for new entries.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// PBM's reader takes no larger entry.
 const PBM_ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// How long the member may be away before the backup is given up: an election, which closes connections, takes seconds.
-const AWAY_MAX: Duration = Duration::from_secs(30);
 
 /// What was recorded.
 pub struct Recorded {
@@ -86,18 +83,16 @@ struct Recorder {
 
 impl Recorder {
     async fn run(mut self) -> anyhow::Result<Recorded> {
-        let mut away_since: Option<Instant> = None;
+        let mut away = Away::new("read the oplog", &self.progress);
         loop {
             let end = *self.end.borrow_and_update();
             match self.look(end).await {
-                Ok(()) => away_since = None,
+                Ok(()) => away.is_back(),
                 // What was read stays: the next try begins at its last entry, and finds out if anything is missing.
-                Err(error) if is_transient(&error) && away_since.get_or_insert_with(Instant::now).elapsed() < AWAY_MAX => {
-                    tracing::warn!(error = %format!("{error:#}"), "the oplog cannot be read at the moment");
-                    tokio::time::sleep(LOOK_AGAIN).await;
+                Err(error) => {
+                    away.wait(error).await?;
                     continue;
                 }
-                Err(error) => return Err(error),
             }
             if let Some(last) = end {
                 return self.close(last);
@@ -163,10 +158,6 @@ impl Recorder {
     fn node_name(&self) -> &str {
         self.node.member_host().unwrap_or("the member read")
     }
-}
-
-fn is_transient(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<MongoError>().is_some_and(MongoError::is_transient))
 }
 
 fn time(entry: &bson::RawDocumentBuf) -> anyhow::Result<OplogTime> {

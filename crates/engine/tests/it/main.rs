@@ -1,6 +1,7 @@
 //! The engine against real replica sets, story by story.
 
 mod backup;
+mod backup_away;
 mod cancel;
 mod compact;
 mod damage;
