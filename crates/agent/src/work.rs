@@ -113,6 +113,7 @@ async fn prepare(
         replica_set_mapping: source.map(|source| (target, source)).into_iter().collect(),
         parallel: PARALLEL,
         replay: Replay::default(),
+        from_scratch: false,
     };
     restore::prepare(request, progress, cancel).await
 }

@@ -10,7 +10,8 @@
 //! its documents once, in its final state, and builds indexes and views last. A collection whose operations cannot be folded is loaded
 //! as it was, and the server applies them in order. Because collections are
 //! addressed by identity, renames, `$out` and temporary collections are never replayed. If it stops half-way, the target is
-//! incomplete and says so; running the same restore again gives the same result as if it had not stopped.
+//! incomplete and says so; running the same restore again gives the same result as if it had not stopped, and keeps what was done
+//! ([`journal`]).
 
 mod carry_out;
 mod check;
@@ -18,6 +19,7 @@ mod clear;
 mod compose;
 mod feed;
 mod fold;
+mod journal;
 mod load;
 mod names;
 mod plan;
@@ -37,7 +39,7 @@ use oplogue_repository::Repository;
 
 pub use carry_out::{RestoreReport, carry_out};
 pub use fold::{FOLD_MEMORY_BYTES, FoldLimits, Replay};
-pub use plan::{PlannedCollection, PlannedDrop, PlannedOplog, PlannedView, RestorePlan, WritesAfter};
+pub use plan::{PlannedCollection, PlannedContinuation, PlannedDrop, PlannedOplog, PlannedView, RestorePlan, WritesAfter};
 pub use prepare::{PreparedRestore, prepare};
 pub use prove::Proof;
 
@@ -58,4 +60,6 @@ pub struct RestoreRequest {
     /// Collections loaded at once. At least 1.
     pub parallel: usize,
     pub replay: Replay,
+    /// Begin anew, whatever an interrupted try of the same restore has left.
+    pub from_scratch: bool,
 }

@@ -60,6 +60,13 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub fold: FoldArgs,
 
+    /// Begin anew where an earlier try of the same restore was interrupted
+    ///
+    /// Without it, collections that the earlier try has finished are kept, and the plan says how many. Another restore than the one that was
+    /// interrupted begins anew anyway.
+    #[arg(long)]
+    pub from_scratch: bool,
+
     /// Check everything, print the plan, touch nothing
     #[arg(long)]
     pub plan: bool,

@@ -24,6 +24,7 @@ pub async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
         replica_set_mapping: args.replset_remapping,
         parallel: args.parallel,
         replay: args.fold.replay(),
+        from_scratch: args.from_scratch,
     };
     let progress = progress::for_stderr();
     let prepared = restore::prepare(request, progress.clone(), cancel.clone()).await?;

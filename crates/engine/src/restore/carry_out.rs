@@ -11,6 +11,7 @@ use oplogue_fold::Tally;
 use oplogue_oplog::{CollectionId, CollectionKind};
 use tokio_util::sync::CancellationToken;
 
+use super::journal::Journal;
 use super::load::Loading;
 use super::prepare::PreparedRestore;
 use super::principals::{self, TouchedPrincipals};
@@ -61,7 +62,7 @@ impl Stopwatch {
 }
 
 /// Carries a plan out. From the first drop on the target is incomplete until this returns `Ok`; an error or [`Cancelled`] says how far it
-/// came. The same restore can simply be run again.
+/// came. The same restore can simply be run again, and goes on.
 pub async fn carry_out(
     mut prepared: PreparedRestore,
     progress: Arc<dyn Progress>,
@@ -75,10 +76,13 @@ pub async fn carry_out(
     if cancel.is_cancelled() {
         return Err(super::survey::untouched().into());
     }
+    let now = crate::backup::clock::unix_seconds();
+    let journal = Journal::open(connection, &prepared.fingerprint, plan.continues.is_some(), now).await?;
     clear::clear(connection, plan, &progress).await.context("clear the target")?;
     watch.done(Step::Clear);
 
-    let loading = Loading { connection, repository: &prepared.request.repository, progress: &progress, cancel: &cancel };
+    let loading =
+        Loading { connection, repository: &prepared.request.repository, plan, journal: &journal, progress: &progress, cancel: &cancel };
     let loaded = load::load(loading, &prepared.work, ways, parallel).await?;
     watch.done(Step::Load);
 
@@ -123,6 +127,8 @@ pub async fn carry_out(
     let proofs = prove(connection, plan).await?;
     progress.end(Step::Prove);
     watch.done(Step::Prove);
+    journal.end().await?;
+    notes.extend(plan.continues.as_ref().map(ToString::to_string));
     Ok(RestoreReport {
         base: plan.base.clone(),
         through: plan.through,

@@ -19,7 +19,8 @@ pub(super) async fn clear(connection: &Connection, plan: &RestorePlan, progress:
     let planned: BTreeSet<&Namespace> = plan.drops.iter().map(|drop| &drop.namespace).collect();
     let wanted: BTreeSet<&Namespace> =
         plan.collections.iter().map(|one| &one.target).chain(plan.views.iter().map(|view| &view.target)).collect();
-    let appeared = present.iter().map(|one| &one.spec.namespace).find(|name| wanted.contains(name) && !planned.contains(name));
+    let appeared =
+        present.iter().map(|one| &one.spec.namespace).find(|name| wanted.contains(name) && !planned.contains(name) && !plan.keeps(name));
     if let Some(name) = appeared {
         return Err(Refused::new(format!("`{name}` has appeared on the target since the plan was made"))
             .advise("make the plan again; nothing was touched")

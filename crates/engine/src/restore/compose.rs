@@ -101,6 +101,7 @@ pub(super) fn compose(inputs: Inputs<'_>) -> RestorePlan {
         writes_after: inputs.writes_after,
         unfinished_transactions: inputs.unfinished,
         seconds_estimate: estimate_seconds(document_bytes, operations - replayed, replayed, collections.len()),
+        continues: None,
         warnings: warnings(&inputs),
         collections,
         views,

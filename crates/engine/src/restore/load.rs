@@ -18,6 +18,8 @@ use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
 
 use super::fold::Way;
+use super::journal::Journal;
+use super::plan::RestorePlan;
 use super::source::Source;
 use super::work::Work;
 use crate::failure::Cancelled;
@@ -46,6 +48,8 @@ pub(super) struct Loaded {
 pub(super) struct Loading<'a> {
     pub connection: &'a Connection,
     pub repository: &'a Repository,
+    pub plan: &'a RestorePlan,
+    pub journal: &'a Journal<'a>,
     pub progress: &'a Arc<dyn Progress>,
     pub cancel: &'a CancellationToken,
 }
@@ -78,8 +82,20 @@ pub(super) async fn load(
 }
 
 impl Loading<'_> {
-    /// Brings one collection in. Dropped half-way, it holds some of its documents.
+    /// Brings one collection in, and notes it when it is as it will be. Dropped half-way, it holds some of its documents, and nothing is
+    /// noted.
     async fn bring(self, one: &Work, way: Option<Way>) -> anyhow::Result<Loaded> {
+        if self.plan.keeps(&one.selected.target) {
+            return Ok(Loaded { id: one.selected.survivor.id, documents: 0, tally: Tally::default(), replay: None });
+        }
+        let loaded = self.bring_anew(one, way).await?;
+        if loaded.replay.is_none() {
+            self.journal.note(&one.selected.target, &data_namespace(one)).await?;
+        }
+        Ok(loaded)
+    }
+
+    async fn bring_anew(self, one: &Work, way: Option<Way>) -> anyhow::Result<Loaded> {
         let (id, target) = (one.selected.survivor.id, &one.selected.target);
         let object = one.load.as_ref().and_then(|collection| collection.object.as_ref());
         let stream = || object.map(|object| self.repository.read_documents(object));

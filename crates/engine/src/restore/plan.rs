@@ -1,5 +1,8 @@
 //! What a restore will do: computed and checked before anything is touched.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use oplogue_domain::{BackupName, Namespace, OplogRange, OplogTime, ReplicaSetName};
 
 /// A collection that the restore creates.
@@ -50,6 +53,27 @@ pub struct PlannedOplog {
     pub range: OplogRange,
 }
 
+/// An earlier try of the same restore that did not end, and what of it stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedContinuation {
+    /// When that one was begun, for people.
+    pub begun: String,
+    /// Targets that have all their documents already: neither dropped nor loaded again.
+    pub kept: BTreeSet<Namespace>,
+    /// Collections that had been done, and are not any more what they were then: they are made anew.
+    pub changed: usize,
+}
+
+impl fmt::Display for PlannedContinuation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "continues the restore begun at {}: {} collections are done and are kept", self.begun, self.kept.len())?;
+        if self.changed > 0 {
+            write!(f, "; {} were done, have changed since, and are made anew", self.changed)?;
+        }
+        Ok(())
+    }
+}
+
 /// Writes after the moment, which will not be in the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WritesAfter {
@@ -92,6 +116,8 @@ pub struct RestorePlan {
     pub unfinished_transactions: usize,
     /// A rough figure from measured rates; the server's own speed decides.
     pub seconds_estimate: u64,
+    /// `Some` when it goes on with one that was interrupted.
+    pub continues: Option<PlannedContinuation>,
     /// What a person should know before saying yes.
     pub warnings: Vec<String>,
 }
@@ -121,6 +147,11 @@ impl RestorePlan {
     /// Of the operations, those that the server has to apply.
     pub fn replayed_operations(&self) -> u64 {
         self.collections.iter().filter(|one| one.replayed_because.is_some()).map(|one| one.writes).sum()
+    }
+
+    /// True for a collection that an earlier try has finished.
+    pub fn keeps(&self, target: &Namespace) -> bool {
+        self.continues.as_ref().is_some_and(|continues| continues.kept.contains(target))
     }
 
     /// Uncompressed bytes of documents to load.

@@ -16,6 +16,7 @@ use super::RestoreRequest;
 use super::check::{self, Checked};
 use super::compose::{self, TargetFacts};
 use super::fold::{self, Ways};
+use super::journal::{self, Beginning};
 use super::names;
 use super::plan::RestorePlan;
 use super::survey::{survey, untouched};
@@ -34,6 +35,8 @@ pub struct PreparedRestore {
     pub(super) views: Vec<SelectedView>,
     pub(super) principals: bool,
     pub(super) ways: Ways,
+    /// What its journal knows it by.
+    pub(super) fingerprint: String,
 }
 
 /// Chooses, reads and checks. The plan that comes back can be printed, dropped or carried out.
@@ -142,7 +145,7 @@ async fn prepare_unless_cancelled(
         fold::Inputs { request: &request, part: &part, specs: &specs, work: &work, checked: &checked, principals, survey: &survey };
     let ways = fold::fold(inputs, progress, cancel).await?;
     let writes_after = survey.writes_after(&request.repository, &part, choice.through, concerned).await?;
-    let plan = compose::compose(compose::Inputs {
+    let mut plan = compose::compose(compose::Inputs {
         request: &request,
         target: &target,
         base,
@@ -158,7 +161,29 @@ async fn prepare_unless_cancelled(
         unfinished: survey.unfinished,
         writes_after,
     });
-    Ok(PreparedRestore { plan, request, part, contents, specs, work, views, principals, ways })
+    let fingerprint = journal::fingerprint(&plan, &work);
+    go_on(&mut plan, &request, &fingerprint, &target).await?;
+    Ok(PreparedRestore { plan, request, part, contents, specs, work, views, principals, ways, fingerprint })
+}
+
+/// Takes into the plan what an earlier try of it has left on the target.
+async fn go_on(plan: &mut RestorePlan, request: &RestoreRequest, fingerprint: &str, target: &TargetFacts) -> anyhow::Result<()> {
+    if request.from_scratch {
+        return Ok(());
+    }
+    let journal = match request.connection.restore_journal().await {
+        Err(MongoError::Unauthorized { .. }) => None,
+        journal => journal.context("look for a restore that was interrupted")?,
+    };
+    match journal::decide(journal.as_ref(), fingerprint, plan, &target.present) {
+        Beginning::Anew(why) => plan.warnings.extend(why),
+        Beginning::GoesOn(continues) => {
+            plan.warnings.push(continues.to_string());
+            plan.drops.retain(|drop| !continues.kept.contains(&drop.namespace));
+            plan.continues = Some(continues);
+        }
+    }
+    Ok(())
 }
 
 async fn target_facts(request: &RestoreRequest) -> anyhow::Result<TargetFacts> {

@@ -39,12 +39,18 @@ impl Traps {
     }
 
     /// Waits until the trap has sprung, and somebody has told that it hurt.
-    async fn hurts(&self) -> anyhow::Result<()> {
-        let sprung = || async { Ok(self.armed.lock().expect("no trap panics").is_none().then_some(())) };
+    async fn hurts<T>(&self, running: &tokio::task::JoinHandle<T>) -> anyhow::Result<()> {
+        let sprung =
+            || async { Ok(running.is_finished().then_some(()).or(self.armed.lock().expect("no trap panics").is_none().then_some(()))) };
         wait::until("documents to be read", sprung).await.with_context(|| format!("{:#?}", self.notes()))?;
         let before = *self.before.lock().expect("no trap panics");
-        let told = || async { Ok(self.notes()[before..].iter().any(|note| note.starts_with("trying again")).then_some(())) };
-        wait::until("a failure to be told", told).await.with_context(|| format!("{:#?}", self.notes()))
+        let told = || async {
+            let told = self.notes()[before..].iter().any(|note| note.starts_with("trying again"));
+            Ok((told || running.is_finished()).then_some(()))
+        };
+        wait::until("a failure to be told", told).await.with_context(|| format!("{:#?}", self.notes()))?;
+        ensure!(!running.is_finished(), "the backup ended: {:#?}", self.notes());
+        Ok(())
     }
 }
 
@@ -87,7 +93,7 @@ async fn a_backup_goes_on_after_its_server_and_its_storage_were_away() -> anyhow
     let traps = Arc::new(Traps::default());
     traps.arm(move || refused.proxy(0).set(Fault::Refuse));
     let running = tokio::spawn(backup::run(request, traps.clone(), CancellationToken::new()));
-    traps.hurts().await?;
+    traps.hurts(&running).await?;
     // Clients reach the server all the while.
     shop.collection::<Document>("a").update_many(doc! { "_id": { "$lt": 50 } }, doc! { "$set": { "changed": true } }).await?;
     // As long as several calls wait.
@@ -95,12 +101,12 @@ async fn a_backup_goes_on_after_its_server_and_its_storage_were_away() -> anyhow
     traps.arm(move || storage.set(StorageFault::Away));
     set.proxy(0).set(Fault::None);
 
-    traps.hurts().await?;
+    traps.hurts(&running).await?;
     shop.collection::<Document>("b").drop().await?;
     traps.arm(move || silent.proxy(0).set(Fault::BlackHole));
     faults.set(StorageFault::None);
 
-    traps.hurts().await?;
+    traps.hurts(&running).await?;
     shop.collection("c").insert_one(doc! { "_id": "late" }).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     set.proxy(0).set(Fault::None);

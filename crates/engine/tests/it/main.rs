@@ -13,6 +13,7 @@ mod load;
 mod pbm_mistakes;
 mod pbm_repositories;
 mod principals;
+mod resume;
 mod s3;
 mod selective;
 mod setup;

@@ -51,8 +51,12 @@ pub async fn backup(set: &ReplicaSet, repository: &Repository) -> anyhow::Result
 }
 
 pub async fn restore_request(set: &ReplicaSet, repository: &Repository, moment: Moment) -> anyhow::Result<RestoreRequest> {
+    restore_request_on(connection(set).await?, repository, moment)
+}
+
+pub fn restore_request_on(connection: Connection, repository: &Repository, moment: Moment) -> anyhow::Result<RestoreRequest> {
     Ok(RestoreRequest {
-        connection: connection(set).await?,
+        connection,
         repository: repository.clone(),
         moment,
         selection: NamespaceSelection::Everything,
@@ -61,6 +65,7 @@ pub async fn restore_request(set: &ReplicaSet, repository: &Repository, moment: 
         replica_set_mapping: Vec::new(),
         parallel: 2,
         replay: Replay::default(),
+        from_scratch: false,
     })
 }
 
