@@ -103,7 +103,7 @@ async fn a_backup_goes_on_after_its_server_and_its_storage_were_away() -> anyhow
 
     traps.hurts(&running).await?;
     shop.collection::<Document>("b").drop().await?;
-    traps.arm(move || silent.proxy(0).set(Fault::BlackHole));
+    traps.arm(move || silent.proxy(0).set(Fault::Stall));
     faults.set(StorageFault::None);
 
     traps.hurts(&running).await?;
