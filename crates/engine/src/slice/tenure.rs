@@ -28,7 +28,7 @@ pub const PURPOSE: &str = "slicer";
 
 /// The outcome of asking for the lease.
 pub enum Turn {
-    Ours(Tenure),
+    Ours(Box<Tenure>),
     Cancelled,
 }
 
@@ -77,7 +77,7 @@ impl Tenure {
             let acquired = request.connection.acquire_lease(PURPOSE, &request.holder, request.lease_ttl).await;
             match acquired.context("ask for the slicer's lease")? {
                 Acquired::Lease(lease) => {
-                    return Ok(Turn::Ours(Self::begin(request.connection.clone(), lease, asked, request.lease_ttl)));
+                    return Ok(Turn::Ours(Box::new(Self::begin(request.connection.clone(), lease, asked, request.lease_ttl))));
                 }
                 Acquired::HeldBy(LeaseState { holder, expires_millis, .. }) => {
                     if !wait {
