@@ -104,7 +104,7 @@ pub async fn slices(repository: &Repository, compression: Compression, version: 
         for ordinal in pair[0]..=pair[1] {
             builder.push(&entry(at(ordinal), version)).await?;
         }
-        let next = builder.following().await?;
+        let next = builder.following(builder.compression()).await?;
         repository.write_slice(std::mem::replace(&mut builder, next)).await?;
     }
     Ok(())
