@@ -151,7 +151,7 @@ impl Slicer {
         };
         let cutter = SliceCutter { span: Duration::from_secs(10), bytes_max: 2_000 };
         let Decision::Cut { .. } = cutter.decide(&progress) else { return Turn::Nothing };
-        let next = match cutting.builder.following().await {
+        let next = match cutting.builder.following(self.compression).await {
             Ok(next) => next,
             Err(error) => return Turn::Failed(error.to_string()),
         };
