@@ -13,6 +13,7 @@ use oplogue_engine::backup::{self, BackupRequest};
 use oplogue_engine::failure::{Cancelled, Ending, Refused, advice, ending};
 use oplogue_engine::progress::Progress;
 use oplogue_engine::restore::{self, PreparedRestore, Replay, RestoreRequest};
+use oplogue_engine::throttle::Limits;
 use oplogue_mongo::{Connection, MongoError};
 use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +59,7 @@ async fn back_up(
         connection: connection(&beside, &cancel).await?,
         parallel: PARALLEL,
         part_bytes: PART_BYTES,
+        limits: Limits::default(),
     };
     let report = backup::run(request, progress.clone(), cancel).await?;
     progress.note(&format!("{} was read: {}", report.node, report.node_reason));
@@ -114,6 +116,7 @@ async fn prepare(
         parallel: PARALLEL,
         replay: Replay::default(),
         from_scratch: false,
+        limits: Limits::default(),
     };
     restore::prepare(request, progress, cancel).await
 }

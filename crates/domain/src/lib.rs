@@ -20,6 +20,7 @@ pub mod resume;
 pub mod retention;
 pub mod schedule;
 pub mod slice;
+pub mod throttle;
 pub mod time;
 pub mod timeline;
 

@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backup::away::again;
 use crate::failure::{Cancelled, Refused};
 use crate::progress::{Progress, Step, Unit};
+use crate::throttle::{Brake, Limits};
 
 /// What to back up, and how.
 #[derive(Clone)]
@@ -48,6 +49,8 @@ pub struct BackupRequest {
     pub parallel: usize,
     /// Collections larger than this are read in parts. Bytes of documents, uncompressed.
     pub part_bytes: u64,
+    /// How the server is spared while its documents are read.
+    pub limits: Limits,
 }
 
 /// What was written.
@@ -157,14 +160,19 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
 
     let total = collections.iter().map(|collection| collection.bytes).sum();
     progress.begin(Step::Snapshot, Unit::Bytes, Some(total));
+    let brake = Brake::new(request.limits, progress.clone());
     let reading = documents::Reading {
         node: node.clone(),
         writer: &writer,
         progress: progress.clone(),
         parallel: request.parallel.max(1),
         part_bytes: request.part_bytes,
+        brake: &brake,
     };
-    let read = oplog.unless_it_fails(reading.read_all(collections)).await?;
+    let read = tokio::select! {
+        read = oplog.unless_it_fails(reading.read_all(collections)) => read?,
+        never = brake.watch(&request.connection) => match never {},
+    };
     notes.extend(read.notes);
     let mut written = read.collections;
     // Only where there are documents to miss: not of views and empty collections.

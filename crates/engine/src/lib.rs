@@ -13,4 +13,5 @@ pub mod progress;
 pub mod restore;
 pub mod slice;
 pub mod status;
+pub mod throttle;
 pub mod verify;

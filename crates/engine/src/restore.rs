@@ -37,6 +37,8 @@ use oplogue_domain::{NamespaceSelection, Rename, ReplicaSetName};
 use oplogue_mongo::Connection;
 use oplogue_repository::Repository;
 
+use crate::throttle::Limits;
+
 pub use carry_out::{RestoreReport, carry_out};
 pub use fold::{FOLD_MEMORY_BYTES, FoldLimits, Replay};
 pub use plan::{PlannedCollection, PlannedContinuation, PlannedDrop, PlannedOplog, PlannedView, RestorePlan, WritesAfter};
@@ -62,4 +64,6 @@ pub struct RestoreRequest {
     pub replay: Replay,
     /// Begin anew, whatever an interrupted try of the same restore has left.
     pub from_scratch: bool,
+    /// How the target is spared while documents are loaded.
+    pub limits: Limits,
 }

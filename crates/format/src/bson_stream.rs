@@ -49,11 +49,7 @@ impl<R: Read> DocumentReader<R> {
             4 => {}
             found => return Err(StreamError::Torn { offset, needed: DOCUMENT_BYTES_MIN, found }),
         }
-        let claimed = i32::from_le_bytes(prefix);
-        let length = match usize::try_from(claimed) {
-            Ok(length) if (DOCUMENT_BYTES_MIN..=DOCUMENT_BYTES_MAX).contains(&length) => length,
-            _ => return Err(StreamError::BadLength { offset, length: claimed }),
-        };
+        let length = document_length(prefix, offset)?;
         let mut document = vec![0; length];
         document[..4].copy_from_slice(&prefix);
         let found = self.fill(&mut document[4..])? + 4;
@@ -120,6 +116,103 @@ impl<R: Read> DocumentReader<R> {
             }
         }
         Ok(filled)
+    }
+}
+
+/// Reads whole documents in large pieces, for those who pass them on as they are.
+pub struct PieceReader<R> {
+    reader: R,
+    /// The beginning of a document whose end has not been read.
+    rest: Vec<u8>,
+    ended: bool,
+    bytes: u64,
+    documents: u64,
+    crc: Crc64,
+}
+
+impl<R: Read> PieceReader<R> {
+    pub fn new(reader: R) -> Self {
+        Self { reader, rest: Vec::new(), ended: false, bytes: 0, documents: 0, crc: Crc64::new() }
+    }
+
+    /// Documents, one after the other, of about `bytes` bytes (more only when one has more), and how many they are. `None` at the end.
+    pub fn next_piece(&mut self, bytes: usize) -> Result<Option<(Vec<u8>, u64)>, StreamError> {
+        let mut piece = Vec::with_capacity(bytes.max(self.rest.len()));
+        piece.append(&mut self.rest);
+        let mut wanted = bytes.max(1);
+        loop {
+            self.fill(&mut piece, wanted)?;
+            let (end, documents, needed) = self.whole(&piece)?;
+            if documents == 0 && !self.ended {
+                // One that is larger than a piece: exactly the room it needs.
+                wanted = piece.len().max(needed);
+                piece.reserve_exact(wanted - piece.len());
+                continue;
+            }
+            if self.ended && end < piece.len() {
+                let offset = self.bytes + end as u64;
+                return Err(StreamError::Torn { offset, needed, found: piece.len() - end });
+            }
+            self.rest.extend_from_slice(&piece[end..]);
+            piece.truncate(end);
+            self.crc.write(&piece);
+            self.bytes += end as u64;
+            self.documents += documents;
+            return Ok((documents > 0).then_some((piece, documents)));
+        }
+    }
+
+    /// Bytes of the documents handed out so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Documents handed out so far.
+    pub fn documents(&self) -> u64 {
+        self.documents
+    }
+
+    /// CRC-64/XZ of the documents handed out so far.
+    pub fn crc64(&self) -> u64 {
+        self.crc.sum()
+    }
+
+    /// Where the whole documents at the beginning of `piece` end, how many they are, and how many bytes the next one needs.
+    fn whole(&self, piece: &[u8]) -> Result<(usize, u64, usize), StreamError> {
+        let (mut end, mut documents) = (0, 0);
+        loop {
+            let rest = &piece[end..];
+            let Some(prefix) = rest.first_chunk() else { return Ok((end, documents, DOCUMENT_BYTES_MIN)) };
+            let offset = self.bytes + end as u64;
+            let length = document_length(*prefix, offset)?;
+            match rest.get(length - 1) {
+                None => return Ok((end, documents, length)),
+                Some(0) => {}
+                Some(_) => return Err(StreamError::NotTerminated { offset, reason: "its last byte is another".to_owned() }),
+            }
+            end += length;
+            documents += 1;
+        }
+    }
+
+    fn fill(&mut self, piece: &mut Vec<u8>, wanted: usize) -> Result<(), StreamError> {
+        while piece.len() < wanted && !self.ended {
+            let missing = (wanted - piece.len()) as u64;
+            match self.reader.by_ref().take(missing).read_to_end(piece) {
+                Ok(_) => self.ended = piece.len() < wanted,
+                Err(source) => return Err(StreamError::Io { offset: self.bytes + piece.len() as u64, source }),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The length a document claims, if it can have it.
+fn document_length(prefix: [u8; 4], offset: u64) -> Result<usize, StreamError> {
+    let claimed = i32::from_le_bytes(prefix);
+    match usize::try_from(claimed) {
+        Ok(length) if (DOCUMENT_BYTES_MIN..=DOCUMENT_BYTES_MAX).contains(&length) => Ok(length),
+        _ => Err(StreamError::BadLength { offset, length: claimed }),
     }
 }
 
@@ -251,5 +344,46 @@ mod tests {
         let sizes: Vec<_> = (0..3).map(|_| reader.next_batch(13).expect("a whole stream").len()).collect();
         assert_eq!(sizes, [2, 1, 0]);
         assert_eq!(DocumentReader::new(bytes.as_slice()).next_batch(0).expect("a whole stream").len(), 1);
+    }
+
+    #[test]
+    fn pieces_hold_what_documents_read_one_by_one_hold() {
+        let documents: Vec<_> = (0..50_usize).map(|n| rawdoc! { "_id": n as i32, "text": "x".repeat(n * 7) }).collect();
+        let bytes = stream(&documents);
+        for size in [1, 3, 64, 200, 1 << 20] {
+            let mut reader = PieceReader::new(Trickle(&bytes, false));
+            let (mut joined, mut count) = (Vec::new(), 0);
+            while let Some((piece, documents)) = reader.next_piece(size).expect("a whole stream") {
+                assert!(documents > 0 && (piece.len() <= size || documents == 1), "{size}");
+                joined.extend(piece);
+                count += documents;
+            }
+            assert_eq!((joined, count), (bytes.clone(), 50), "{size}");
+            assert_eq!((reader.bytes(), reader.documents(), reader.crc64()), (bytes.len() as u64, 50, Crc64::of(&bytes)));
+        }
+        assert_eq!(PieceReader::new([].as_slice()).next_piece(10).expect("an empty stream"), None);
+    }
+
+    #[test]
+    fn pieces_tell_damage_as_documents_do() {
+        let documents = [rawdoc! { "a": 1 }, rawdoc! { "b": "text" }];
+        let bytes = stream(&documents);
+        let read = |bytes: &[u8], size| {
+            let mut reader = PieceReader::new(bytes);
+            while reader.next_piece(size)?.is_some() {}
+            Ok::<_, StreamError>(())
+        };
+        let first = documents[0].as_bytes().len();
+        for size in [1, 7, 1_000] {
+            for cut in (1..bytes.len()).filter(|cut| *cut != first) {
+                let offset = if cut < first { 0 } else { first as u64 };
+                let told = read(&bytes[..cut], size);
+                assert!(
+                    matches!(told, Err(StreamError::Torn { offset: told, found, .. }) if told == offset && found == cut - offset as usize)
+                );
+            }
+            assert!(matches!(read(&[255, 255, 255, 127, 0], size), Err(StreamError::BadLength { offset: 0, .. })));
+            assert!(matches!(read(&[5, 0, 0, 0, 1], size), Err(StreamError::NotTerminated { offset: 0, .. })));
+        }
     }
 }

@@ -123,7 +123,8 @@ impl Connection {
 /// An atomic `applyOps` replaces an empty timestamp in a document by its own time, as an insert does; one that is not atomic
 /// leaves it alone.
 fn is_delicate(operation: &RawDocument) -> bool {
-    operation.get_str("op").is_ok_and(|op| op == "i" || op == "u") && operation.get_document("o").is_ok_and(server_would_change)
+    operation.get_str("op").is_ok_and(|op| op == "i" || op == "u")
+        && operation.get_document("o").is_ok_and(|document| server_would_change(document.as_bytes()))
 }
 
 /// A replacement of a whole document loses its empty timestamps in any `applyOps` (seen on 6.0.5), and so does an insert of a document

@@ -130,7 +130,7 @@ impl Connection {
         Ok(documents)
     }
 
-    fn check_answer(&self, what: &str, reply: &Document) -> Result<(), MongoError> {
+    pub(crate) fn check_answer(&self, what: &str, reply: &Document) -> Result<(), MongoError> {
         let text = |document: &Document, key: &str| document.get_str(key).unwrap_or_default().to_owned();
         if let Some(first) = reply.get_array("writeErrors").ok().and_then(|errors| errors.first()).and_then(|error| error.as_document()) {
             let code = number(first, "code").unwrap_or_default();

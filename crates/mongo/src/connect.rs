@@ -15,6 +15,7 @@ use oplogue_domain::ReplicaSetName;
 
 use crate::error::{ErrorContext, MongoError};
 use crate::uri;
+use crate::wire::Pool;
 
 /// How patient a connection is.
 #[derive(Clone, Debug)]
@@ -27,6 +28,9 @@ pub struct ConnectOptions {
     pub batch_timeout: Duration,
     /// As it appears in the server's log and `currentOp`. Default `oplogue`.
     pub app_name: String,
+    /// Documents, too, are moved by the driver, never by connections of our own (see `wire`). Slower; for finding out whether those are
+    /// what is wrong. Default false.
+    pub driver_only: bool,
 }
 
 impl Default for ConnectOptions {
@@ -36,6 +40,7 @@ impl Default for ConnectOptions {
             command_timeout: Duration::from_secs(60),
             batch_timeout: Duration::from_secs(300),
             app_name: "oplogue".to_owned(),
+            driver_only: false,
         }
     }
 }
@@ -50,7 +55,8 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) options: ConnectOptions,
     pub(crate) context: ErrorContext,
-    base: ClientOptions,
+    pub(crate) base: ClientOptions,
+    pub(crate) pool: Pool,
     redacted_uri: String,
     replica_set: ReplicaSetName,
     /// `Some` on a connection to one member: that member's address.
@@ -130,6 +136,7 @@ impl Connection {
                 replica_set,
                 member: pinned.then(|| base.hosts.first().map(ToString::to_string).unwrap_or_default()),
                 base,
+                pool: pool(options),
                 whole: None,
                 pinned,
             }),
@@ -167,6 +174,7 @@ impl Connection {
                 options: self.inner.options.clone(),
                 context,
                 base,
+                pool: pool(&self.inner.options),
                 redacted_uri: self.inner.redacted_uri.clone(),
                 replica_set: self.inner.replica_set.clone(),
                 member: Some(host.to_owned()),
@@ -199,6 +207,10 @@ impl Connection {
     pub fn is_direct(&self) -> bool {
         self.inner.pinned
     }
+}
+
+fn pool(options: &ConnectOptions) -> Pool {
+    if options.driver_only { Pool::closed() } else { Pool::default() }
 }
 
 fn bad_uri(error: &mongodb::error::Error, secrets: &[String]) -> MongoError {

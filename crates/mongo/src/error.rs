@@ -156,7 +156,7 @@ impl ErrorContext {
         MongoError::AuthFailed { hosts: self.hosts.clone(), user: self.user.clone(), reason }
     }
 
-    fn sort_network(&self, message: &str) -> MongoError {
+    pub(crate) fn sort_network(&self, message: &str) -> MongoError {
         let reason = self.scrub(message);
         let hosts = self.hosts.clone();
         if speaks_of_tls(&reason) { MongoError::TlsFailed { hosts, reason } } else { MongoError::Unreachable { hosts, reason } }

@@ -10,9 +10,11 @@
 //! what is left behind when it is dropped half-way.
 
 mod apply;
+mod batch;
 mod command;
 mod connect;
 mod error;
+mod flow;
 mod indexes;
 mod lease;
 mod load;
@@ -28,8 +30,10 @@ mod times;
 mod topology;
 mod uri;
 mod versions;
+mod wire;
 
 pub use apply::ApplyReport;
+pub use batch::DocumentBatch;
 pub use connect::{ConnectOptions, Connection};
 pub use error::MongoError;
 pub use lease::{Acquired, Lease, LeaseState};
@@ -37,7 +41,7 @@ pub use principals::{MergeReport, Principals};
 pub use privileges::{Missing, PrivilegeReport, Purpose};
 pub use restore_journal::{Presence, RestoreJournal, RestoredCollection};
 pub use snapshot_list::ListedCollection;
-pub use snapshot_read::{DocumentBatch, ReadEvent};
+pub use snapshot_read::ReadEvent;
 pub use split::IdRange;
 pub use times::{OplogWindow, ServerClock};
 pub use topology::ReplicaSet;

@@ -7,66 +7,23 @@
 
 use std::time::Duration;
 
-use bson::{Document, RawBson, RawDocument, RawDocumentBuf, doc};
+use bson::{Document, RawDocumentBuf, doc};
 use futures::Stream;
 use futures::stream;
 use mongodb::raw_batch_cursor::RawBatchCursor;
 use oplogue_domain::Namespace;
 
+use crate::batch::DocumentBatch;
 use crate::command::{raw, uuid_binary};
 use crate::connect::Connection;
 use crate::error::MongoError;
 use crate::snapshot_list::ListedCollection;
 use crate::split::IdRange;
+use crate::wire::cursor::WireCursor;
 
 const WHAT: &str = "read a collection";
 /// Beginnings of one read. A capped collection can overtake its reader again and again.
 const BEGINNINGS_MAX: u32 = 20;
-
-/// Complete documents, one after another, as in a file of BSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DocumentBatch {
-    bytes: Vec<u8>,
-    documents: usize,
-    last: usize,
-}
-
-impl DocumentBatch {
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    /// How many.
-    pub fn documents(&self) -> usize {
-        self.documents
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &RawDocument> {
-        let mut rest = self.bytes.as_slice();
-        std::iter::from_fn(move || {
-            let length = i32::from_le_bytes(rest.get(..4)?.try_into().ok()?);
-            let (document, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-            rest = after;
-            RawDocument::from_bytes(document).ok()
-        })
-    }
-
-    /// The `_id` of the last document, if it has one.
-    pub fn last_id(&self) -> Option<RawBson> {
-        let document = RawDocument::from_bytes(self.bytes.get(self.last..)?).ok()?;
-        document.get("_id").ok().flatten().map(Into::into)
-    }
-
-    pub(crate) fn push(&mut self, document: &RawDocument) {
-        self.last = self.bytes.len();
-        self.bytes.extend_from_slice(document.as_bytes());
-        self.documents += 1;
-    }
-}
 
 /// What a read of a collection tells.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +37,12 @@ pub enum ReadEvent {
     Dropped,
 }
 
+/// An open cursor: on a connection of our own, or the driver's.
+enum Cursor {
+    Ours(Box<WireCursor>),
+    Driver(Box<RawBatchCursor>),
+}
+
 struct Reader {
     connection: Connection,
     namespace: Namespace,
@@ -90,7 +53,7 @@ struct Reader {
     beginnings: u32,
     /// The last range has been read; what is left is the document whose `_id` is MaxKey.
     at_max_key: bool,
-    cursor: Option<Box<RawBatchCursor>>,
+    cursor: Option<Cursor>,
     done: bool,
 }
 
@@ -156,15 +119,24 @@ impl Reader {
 
     async fn step(&mut self) -> Result<Option<ReadEvent>, MongoError> {
         if self.cursor.is_none() {
-            self.cursor = Some(Box::new(self.open().await?));
+            self.cursor = Some(self.open().await?);
         }
-        let Some(cursor) = self.cursor.as_mut() else { return Ok(None) };
-        while let Some(batch) = self.connection.next_batch(WHAT, cursor).await? {
-            let mut documents = DocumentBatch { bytes: Vec::with_capacity(batch.bytes()), ..DocumentBatch::default() };
-            batch.each(WHAT, |document| documents.push(document))?;
-            if documents.documents > 0 {
-                return Ok(Some(ReadEvent::Batch(documents)));
+        match self.cursor.as_mut() {
+            Some(Cursor::Ours(cursor)) => {
+                if let Some(documents) = cursor.next_batch().await? {
+                    return Ok(Some(ReadEvent::Batch(documents)));
+                }
             }
+            Some(Cursor::Driver(cursor)) => {
+                while let Some(batch) = self.connection.next_batch(WHAT, cursor).await? {
+                    let mut documents = DocumentBatch::with_capacity(batch.bytes());
+                    batch.each(WHAT, |document| documents.push(document))?;
+                    if documents.documents() > 0 {
+                        return Ok(Some(ReadEvent::Batch(documents)));
+                    }
+                }
+            }
+            None => return Ok(None),
         }
         // An upper bound of an index is always exclusive, even the one beyond which there is nothing.
         if !self.at_max_key && self.range.min.is_some() && self.range.max.is_none() {
@@ -175,10 +147,13 @@ impl Reader {
         Ok(None)
     }
 
-    async fn open(&mut self) -> Result<RawBatchCursor, MongoError> {
+    async fn open(&mut self) -> Result<Cursor, MongoError> {
         self.beginnings += 1;
         let command = self.command()?;
-        let cursor = self.connection.cursor(WHAT, &self.namespace.database, command).await?;
+        let cursor = match WireCursor::open(&self.connection, WHAT, &self.namespace.database, &command).await? {
+            Some(cursor) => Cursor::Ours(Box::new(cursor)),
+            None => Cursor::Driver(Box::new(self.connection.cursor(WHAT, &self.namespace.database, command).await?)),
+        };
         if self.by_name
             && let Some(uuid) = self.uuid
             && self.connection.uuid_at(&self.namespace).await? != Some(uuid)

@@ -14,7 +14,7 @@ use oplogue_format::sidecar::{self, BackupManifest, RecordedCollection, Recorded
 
 use crate::Repository;
 use crate::error::RepositoryError;
-use crate::frames::{DocumentObject, Written};
+use crate::frames::{DocumentObject, Packing, Written};
 use crate::snapshot::{ROLES, USERS};
 use crate::spool::Spool;
 
@@ -24,6 +24,8 @@ pub struct SnapshotWriter {
     backup: BackupName,
     replica_set: ReplicaSetName,
     compression: Compression,
+    /// What all objects share while they are written.
+    packing: Packing,
     objects: BTreeMap<Namespace, AssignedObject>,
 }
 
@@ -165,7 +167,7 @@ impl Repository {
 
     /// Begins one replica set's part of a backup. Nothing is stored yet.
     pub fn begin_snapshot(&self, backup: BackupName, replica_set: ReplicaSetName, compression: Compression) -> SnapshotWriter {
-        SnapshotWriter { repository: self.clone(), backup, replica_set, compression, objects: BTreeMap::new() }
+        SnapshotWriter { repository: self.clone(), backup, replica_set, compression, packing: Packing::new(), objects: BTreeMap::new() }
     }
 
     /// Makes the snapshots a backup: from here on it is listed. Also marks the folder as one that PBM can use.
@@ -259,7 +261,7 @@ impl SnapshotWriter {
     /// The object for the documents of a namespace, empty so far.
     pub fn object(&self, namespace: &Namespace) -> Result<DocumentObject, RepositoryError> {
         let assigned = self.assigned(namespace)?;
-        Ok(DocumentObject::new(self.repository.storage.clone(), assigned.object.clone(), self.compression))
+        Ok(DocumentObject::new(self.repository.storage.clone(), assigned.object.clone(), self.compression, self.packing.clone()))
     }
 
     fn assigned(&self, namespace: &Namespace) -> Result<&AssignedObject, RepositoryError> {

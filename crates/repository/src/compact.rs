@@ -110,7 +110,7 @@ impl Repository {
         let mut entries = Entries::new(self, &merge.replica_set, &merge.pieces);
         let mut writer = self.storage.writer(object).await?;
         let mut frames = FrameBuilder::new(compression);
-        let (mut tally, mut no_ops, mut first, mut last) = (Tally::new(), 0, None, None);
+        let (mut tally, mut no_ops, mut first, mut last) = (Tally::new(compression), 0, None, None);
         while let Some((time, entry)) = entries.next().await? {
             no_ops += u64::from(entry.get_str("op").is_ok_and(|op| op == "n"));
             first = first.or(Some(time));

@@ -9,10 +9,10 @@ use std::io::Read;
 
 use bson::RawDocumentBuf;
 use oplogue_domain::OplogTime;
-use oplogue_format::bson_stream::{DocumentReader, StreamError};
+use oplogue_format::bson_stream::{DocumentReader, PieceReader, StreamError};
 use oplogue_format::compression;
 use oplogue_storage::Storage;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
 use crate::error::RepositoryError;
 use crate::object::{Failure, ObjectBytes, ObjectRef};
@@ -22,6 +22,12 @@ pub const BATCH_BYTES: usize = 2 << 20;
 /// … or this many documents, whichever comes first.
 pub const BATCH_DOCUMENTS: usize = 20_000;
 const BATCHES_AHEAD: usize = 2;
+/// Bytes of batches handed out by all streams of bytes of this process, until their takers are done with them. Each stream makes one more
+/// while it waits. So restores of documents of 16 MiB stay in bounds, too.
+const BYTES_OUT_MAX: usize = 96 << 20;
+/// One permit for them is so many bytes.
+const UNIT_BYTES: usize = 4 << 10;
+static BYTES_OUT: Semaphore = Semaphore::const_new(BYTES_OUT_MAX / UNIT_BYTES);
 
 /// What a stream of documents amounted to, known at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,20 +40,49 @@ pub struct ReadSummary {
 }
 
 /// Documents in stored order, in batches.
-pub struct DocumentStream {
-    messages: mpsc::Receiver<Message>,
+pub type DocumentStream = BatchStream<Vec<RawDocumentBuf>>;
+/// The same for those who pass them on: a batch is the documents' bytes, one after the other.
+pub type ByteStream = BatchStream<StoredBatch>;
+
+/// Whole documents, one after the other.
+#[derive(Debug)]
+pub struct StoredBatch {
+    pub bytes: Vec<u8>,
+    pub documents: u64,
+    /// What others may have when this batch is done with: to be kept as long as the bytes are.
+    pub room: Room,
+}
+
+/// A share of the memory for batches. Dropped, it is free for others. Who waits for another batch while it keeps one may wait for itself.
+#[derive(Debug)]
+pub struct Room {
+    _share: Option<SemaphorePermit<'static>>,
+}
+
+impl Room {
+    /// Waits until there is room. More than there is at all may go alone.
+    fn wait(runtime: &tokio::runtime::Handle, bytes: usize) -> Self {
+        let units = bytes.min(BYTES_OUT_MAX).div_ceil(UNIT_BYTES);
+        // The semaphore is never closed.
+        Self { _share: runtime.block_on(BYTES_OUT.acquire_many(u32::try_from(units).unwrap_or(u32::MAX))).ok() }
+    }
+}
+
+/// Batches in stored order.
+pub struct BatchStream<B> {
+    messages: mpsc::Receiver<Message<B>>,
     summary: Option<ReadSummary>,
 }
 
-enum Message {
-    Batch(Vec<RawDocumentBuf>),
+enum Message<B> {
+    Batch(B),
     End(ReadSummary),
     Failed(RepositoryError),
 }
 
-impl DocumentStream {
+impl<B> BatchStream<B> {
     /// The next batch, never empty; `None` at the end. After an error the stream is over.
-    pub async fn next_batch(&mut self) -> Result<Option<Vec<RawDocumentBuf>>, RepositoryError> {
+    pub async fn next_batch(&mut self) -> Result<Option<B>, RepositoryError> {
         if self.summary.is_some() {
             return Ok(None);
         }
@@ -75,7 +110,41 @@ impl DocumentStream {
             }
         }
     }
+}
 
+impl ByteStream {
+    /// The bytes of an object's documents. Their framing is checked, not what is in them.
+    pub(crate) fn of_bytes(storage: Storage, object: ObjectRef) -> Self {
+        let (sender, messages) = mpsc::channel(BATCHES_AHEAD);
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || {
+            // Nobody listens any more when the stream was dropped.
+            drop(match read_bytes(&runtime, storage, &object, &sender) {
+                Ok(summary) => sender.blocking_send(Message::End(summary)),
+                Err(Stop::Failed(error)) => sender.blocking_send(Message::Failed(error)),
+                Err(Stop::NobodyListens) => Ok(()),
+            });
+        });
+        Self { messages, summary: None }
+    }
+}
+
+fn read_bytes(
+    runtime: &tokio::runtime::Handle,
+    storage: Storage,
+    object: &ObjectRef,
+    sender: &mpsc::Sender<Message<StoredBatch>>,
+) -> Result<ReadSummary, Stop> {
+    let (bytes, failure) = ObjectBytes::open(runtime, storage, object.clone());
+    let mut reader = PieceReader::new(compression::decoder(object.compression, Box::new(bytes)));
+    while let Some((bytes, documents)) = reader.next_piece(BATCH_BYTES).map_err(|error| stop(object, &failure, error))? {
+        let room = Room::wait(runtime, bytes.len());
+        sender.blocking_send(Message::Batch(StoredBatch { bytes, documents, room })).map_err(|_| Stop::NobodyListens)?;
+    }
+    Ok(ReadSummary { bytes: reader.bytes(), crc64: reader.crc64(), documents: reader.documents() })
+}
+
+impl DocumentStream {
     /// A stream without documents.
     pub(crate) fn empty() -> Self {
         let (_, messages) = mpsc::channel(1);
@@ -132,7 +201,7 @@ enum Stop {
 struct Work<K> {
     runtime: tokio::runtime::Handle,
     storage: Storage,
-    sender: mpsc::Sender<Message>,
+    sender: mpsc::Sender<Message<Vec<RawDocumentBuf>>>,
     batch: Vec<RawDocumentBuf>,
     batch_bytes: usize,
     summary: ReadSummary,

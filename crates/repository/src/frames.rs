@@ -4,16 +4,20 @@
 //! collection compress at the same time and append to one object. Documents stay whole inside a frame; the order of frames
 //! is the order of appending, so one reader alone keeps its order.
 
+mod pipeline;
+
 use std::sync::Arc;
 
 use bson::RawDocumentBuf;
 use bytes::Bytes;
 use oplogue_format::checksum::{ContentHash, ContentHasher, Crc64};
-use oplogue_format::compression::{Compression, encode_frame};
+use oplogue_format::compression::Compression;
 use oplogue_storage::{ObjectWriter, Storage};
 use tokio::sync::Mutex;
 
 use crate::error::RepositoryError;
+pub use pipeline::Batch;
+pub(crate) use pipeline::Packing;
 
 /// A frame is closed when it holds this many bytes of documents: large enough for every codec to compress well, small
 /// enough that a dozen readers fit in memory.
@@ -40,13 +44,15 @@ pub(crate) struct Tally {
     bytes: u64,
     crc64: Crc64,
     stored_bytes: u64,
-    stored_crc64: Crc64,
+    /// `None` without compression: what is stored is what was read.
+    stored_crc64: Option<Crc64>,
     stored_hash: ContentHasher,
 }
 
 impl Tally {
-    pub(crate) fn new() -> Self {
-        Self { documents: 0, bytes: 0, crc64: Crc64::new(), stored_bytes: 0, stored_crc64: Crc64::new(), stored_hash: ContentHasher::new() }
+    pub(crate) fn new(compression: Compression) -> Self {
+        let stored_crc64 = (compression != Compression::None).then(Crc64::new);
+        Self { documents: 0, bytes: 0, crc64: Crc64::new(), stored_bytes: 0, stored_crc64, stored_hash: ContentHasher::new() }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -62,7 +68,9 @@ impl Tally {
         self.bytes += frame.raw.len() as u64;
         self.crc64.write(&frame.raw);
         self.stored_bytes += frame.stored.len() as u64;
-        self.stored_crc64.write(&frame.stored);
+        if let Some(stored) = &mut self.stored_crc64 {
+            stored.write(&frame.stored);
+        }
         self.stored_hash.write(&frame.stored);
     }
 
@@ -72,7 +80,7 @@ impl Tally {
             bytes: self.bytes,
             crc64: self.crc64.sum(),
             stored_bytes: self.stored_bytes,
-            stored_crc64: self.stored_crc64.sum(),
+            stored_crc64: self.stored_crc64.as_ref().unwrap_or(&self.crc64).sum(),
             stored_hash: self.stored_hash.hash(),
         }
     }
@@ -120,22 +128,16 @@ impl FrameBuilder {
         self.pending.len() as u64
     }
 
+    /// What was collected. `None` when there is nothing.
+    pub(crate) fn take(&mut self) -> Option<(Bytes, u64)> {
+        let documents = std::mem::take(&mut self.documents);
+        (!self.pending.is_empty()).then(|| (Bytes::from(std::mem::take(&mut self.pending)), documents))
+    }
+
     /// Compresses what was collected, on a blocking thread. `None` when there is nothing.
     pub(crate) async fn close(&mut self) -> Option<Frame> {
-        if self.pending.is_empty() {
-            return None;
-        }
-        let raw = Bytes::from(std::mem::take(&mut self.pending));
-        let documents = std::mem::take(&mut self.documents);
-        let compression = self.compression;
-        let stored = if compression == Compression::None {
-            raw.clone()
-        } else {
-            let raw = raw.clone();
-            let compressed = tokio::task::spawn_blocking(move || encode_frame(compression, &raw)).await;
-            Bytes::from(compressed.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic())))
-        };
-        Some(Frame { raw, stored, documents })
+        let (raw, documents) = self.take()?;
+        Some(pipeline::pack(self.compression, raw, documents).await)
     }
 }
 
@@ -150,6 +152,7 @@ struct Shared {
     storage: Storage,
     name: String,
     compression: Compression,
+    packing: Packing,
     open: Mutex<Open>,
 }
 
@@ -159,9 +162,9 @@ struct Open {
 }
 
 impl DocumentObject {
-    pub(crate) fn new(storage: Storage, name: String, compression: Compression) -> Self {
-        let open = Mutex::new(Open { writer: None, tally: Tally::new() });
-        Self { shared: Arc::new(Shared { storage, name, compression, open }) }
+    pub(crate) fn new(storage: Storage, name: String, compression: Compression, packing: Packing) -> Self {
+        let open = Mutex::new(Open { writer: None, tally: Tally::new(compression) });
+        Self { shared: Arc::new(Shared { storage, name, compression, packing, open }) }
     }
 
     pub fn name(&self) -> &str {
@@ -197,7 +200,7 @@ impl DocumentObject {
     /// Throws away what was written, and starts over. Appenders made before must not be used any more.
     pub async fn restart(&self) -> Result<(), RepositoryError> {
         let mut open = self.shared.open.lock().await;
-        open.tally = Tally::new();
+        open.tally = Tally::new(self.shared.compression);
         match open.writer.take() {
             Some(writer) => Ok(writer.abort().await?),
             None => Ok(()),
@@ -220,12 +223,6 @@ impl Appender {
             }
         }
         Ok(())
-    }
-
-    /// Appends whole documents that lie one after the other.
-    pub async fn write_bytes(&mut self, bytes: Vec<u8>, documents: u64) -> Result<(), RepositoryError> {
-        self.builder.push_all(bytes, documents);
-        if self.builder.is_full() { self.close_frame().await } else { Ok(()) }
     }
 
     pub async fn finish(mut self) -> Result<(), RepositoryError> {

@@ -65,7 +65,7 @@ impl SliceBuilder {
             noops: 0,
             frames: FrameBuilder::new(compression),
             stored: Vec::new(),
-            tally: Tally::new(),
+            tally: Tally::new(compression),
             pending_entries: 0,
             first_entry: None,
             before: None,

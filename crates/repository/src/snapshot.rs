@@ -13,7 +13,7 @@ use oplogue_format::pbm::layout::{self, WholeObject};
 use oplogue_format::sidecar::{self, RecordedCollection, RecordedObject, SnapshotRecord};
 
 use crate::Repository;
-use crate::documents::{DocumentStream, ReadSummary};
+use crate::documents::{ByteStream, DocumentStream, ReadSummary};
 use crate::error::RepositoryError;
 use crate::object::ObjectRef;
 
@@ -129,6 +129,11 @@ impl Repository {
         DocumentStream::of_documents(self.storage.clone(), object.clone())
     }
 
+    /// The documents of one object, as bytes to be passed on.
+    pub fn read_document_bytes(&self, object: &ObjectRef) -> ByteStream {
+        ByteStream::of_bytes(self.storage.clone(), object.clone())
+    }
+
     /// Reads all documents of a collection and compares them with what was written.
     ///
     /// # Errors
@@ -137,7 +142,7 @@ impl Repository {
         let Some(object) = &collection.object else {
             return Ok(ReadSummary::default());
         };
-        let summary = self.read_documents(object).drain().await?;
+        let summary = self.read_document_bytes(object).drain().await?;
         collection.compare(summary)?;
         Ok(summary)
     }

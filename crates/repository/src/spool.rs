@@ -28,7 +28,7 @@ pub struct Spool {
 impl Spool {
     pub fn new(compression: Compression) -> Result<Self, RepositoryError> {
         let file = tempfile::tempfile().map_err(RepositoryError::Spool)?;
-        Ok(Self { file, builder: FrameBuilder::new(compression), tally: Tally::new() })
+        Ok(Self { file, builder: FrameBuilder::new(compression), tally: Tally::new(compression) })
     }
 
     pub async fn write(&mut self, entries: &[RawDocumentBuf]) -> Result<(), RepositoryError> {

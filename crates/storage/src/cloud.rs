@@ -24,6 +24,8 @@ use object_store::{
     Attribute, AttributeValue, Attributes, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
 };
 
+use tokio::sync::Semaphore;
+
 use crate::backend::{Backend, Opened, WriteObject};
 use crate::error::{Attempt, StorageError};
 use crate::name;
@@ -83,6 +85,8 @@ pub(crate) struct Cloud {
     endpoint: Option<String>,
     storage_class: Option<String>,
     part_bytes: usize,
+    /// What all writers share.
+    room: Arc<Semaphore>,
     request_timeout: Duration,
 }
 

@@ -1,5 +1,11 @@
 //! What the figures depend on: the machine and how busy it is.
 
+/// What the machine does besides, by its own account: the load of the last minute.
+pub fn load() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_default()
+}
+
 /// `2 cores of …, 24 GiB memory, load 0.4 before`, as far as the system tells.
 pub fn machine() -> String {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();

@@ -6,6 +6,12 @@ use serde_json::{Value, json};
 #[derive(Debug, Default, Clone)]
 pub struct Samples(Vec<f64>);
 
+impl From<Vec<f64>> for Samples {
+    fn from(values: Vec<f64>) -> Self {
+        Self(values)
+    }
+}
+
 impl Samples {
     pub fn push(&mut self, value: f64) {
         self.0.push(value);
@@ -35,8 +41,27 @@ pub struct Rate {
     /// What we did.
     pub ours: (&'static str, Samples),
     pub unit: &'static str,
-    /// What the ceiling did.
+    /// What the ceiling, or another program, did.
     pub ceiling: (&'static str, Samples),
+    pub wanted: Wanted,
+}
+
+/// What the ratio should be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Wanted {
+    Anything,
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Wanted {
+    fn words(self) -> String {
+        match self {
+            Self::Anything => String::new(),
+            Self::AtLeast(ratio) => format!("≥ {ratio:.2}"),
+            Self::AtMost(ratio) => format!("≤ {ratio:.2}"),
+        }
+    }
 }
 
 impl Rate {
@@ -71,7 +96,7 @@ impl Figures {
     /// For people.
     pub fn text(&self) -> String {
         let mut text: String = self.conditions.iter().map(|(name, value)| format!("{name:<9} {value}\n")).collect();
-        let mut rows = vec![["ours", "rate", "ceiling", "ratio", "what the ceiling is"].map(String::from)];
+        let mut rows = vec![["ours", "value", "beside", "ratio", "wanted", "what stands beside it"].map(String::from)];
         for rate in &self.rates {
             let [ours, ceiling, ratio] = rate.values();
             rows.push([
@@ -79,6 +104,7 @@ impl Figures {
                 format!("{} {}", count(ours), rate.unit),
                 format!("{} {}", count(ceiling), rate.unit),
                 format!("{ratio:.2}"),
+                rate.wanted.words(),
                 rate.ceiling.0.to_owned(),
             ]);
         }
@@ -87,7 +113,7 @@ impl Figures {
         for usage in &self.usage {
             let seconds = |samples: &Samples| format!("{:.1} s", samples.median().unwrap_or_default());
             let peak = format!("{:.0} MiB", usage.peak_bytes.largest() / f64::from(1 << 20));
-            rows.push([format!("oplogue {}", usage.command), peak, seconds(&usage.seconds), seconds(&usage.cpu_seconds)]);
+            rows.push([usage.command.to_owned(), peak, seconds(&usage.seconds), seconds(&usage.cpu_seconds)]);
         }
         text.push_str(&format!("\n{}", table(&rows)));
         text.extend(self.notes.iter().map(|note| format!("\n{note}\n")));
@@ -101,7 +127,7 @@ impl Figures {
         let rates = self.rates.iter().map(|rate| {
             let [ours, ceiling, ratio] = rate.values();
             json!({ "what": rate.ours.0, "unit": rate.unit, "ours": ours, "ceiling": ceiling, "ratio": ratio,
-                "ceiling_is": rate.ceiling.0, "runs": rate.ours.1.0, "ceiling_runs": rate.ceiling.1.0 })
+                "wanted": rate.wanted.words(), "ceiling_is": rate.ceiling.0, "runs": rate.ours.1.0, "ceiling_runs": rate.ceiling.1.0 })
         });
         let usage = self.usage.iter().map(|usage| {
             json!({ "command": usage.command, "peak_memory_bytes": usage.peak_bytes.largest(),
@@ -163,11 +189,16 @@ mod tests {
 
     #[test]
     fn a_rate_is_shown_with_its_ceiling_and_the_ratio() {
-        let rate = Rate { ours: ("snapshot", Samples(vec![50.0, 70.0])), unit: "MB/s", ceiling: ("reading", Samples(vec![120.0])) };
+        let rate = Rate {
+            ours: ("snapshot", Samples(vec![50.0, 70.0])),
+            unit: "MB/s",
+            ceiling: ("reading", Samples(vec![120.0])),
+            wanted: Wanted::AtLeast(0.7),
+        };
         let figures =
             Figures { conditions: vec![("machine", "2 cores".into())], rates: vec![rate], usage: Vec::new(), notes: vec!["a note".into()] };
         let text = figures.text();
-        assert!(text.contains("machine   2 cores") && text.contains("snapshot  60 MB/s  120 MB/s   0.50  reading"), "{text}");
+        assert!(text.contains("machine   2 cores") && text.contains("snapshot  60 MB/s  120 MB/s   0.50  ≥ 0.70  reading"), "{text}");
         assert_eq!(figures.json()["rates"][0]["ratio"], 0.5);
     }
 }

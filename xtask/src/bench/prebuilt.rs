@@ -10,6 +10,8 @@ use super::wire::{Wire, documents, message};
 
 /// Operations in one `applyOps`.
 pub const OPERATIONS_MAX: usize = 5_000;
+/// Operations that are sent one by one, to see what that takes.
+pub const SINGLES_MAX: usize = 3_000;
 /// The server writes an atomic `applyOps` to its own oplog as one entry of at most 16 MiB.
 const BYTES_MAX: usize = 12 << 20;
 
@@ -24,6 +26,8 @@ pub struct Prebuilt {
     pub bytes: u64,
     /// Operations; a transaction has many.
     pub operations: u64,
+    /// The first operations, each for itself, and all that follow, in batches.
+    singles: Vec<Vec<u8>>,
     messages: Vec<Vec<u8>>,
     /// What the next message will hold, and its bytes.
     batch: Vec<RawDocumentBuf>,
@@ -78,13 +82,17 @@ impl Prebuilt {
         if let Ok(query) = operation.get_document("o2") {
             write.append(cstr!("o2"), query.to_owned());
         }
+        self.operations += 1;
+        if self.singles.len() < SINGLES_MAX {
+            self.singles.push(apply_ops([write])?);
+            return Ok(());
+        }
         let bytes = write.as_bytes().len();
         if self.batch.len() >= OPERATIONS_MAX || self.batch_bytes + bytes > BYTES_MAX {
             self.flush()?;
         }
         self.batch_bytes += bytes;
         self.batch.push(write);
-        self.operations += 1;
         Ok(())
     }
 
@@ -92,15 +100,22 @@ impl Prebuilt {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let mut operations = RawArrayBuf::new();
         self.batch_bytes = 0;
-        self.batch.drain(..).for_each(|operation| operations.push(operation));
-        let command = rawdoc! { "applyOps": operations, "alwaysUpsert": false, "bypassDocumentValidation": true, "$db": "admin" };
-        self.messages.push(message(&command, None, 0)?);
+        self.messages.push(apply_ops(self.batch.drain(..))?);
         Ok(())
     }
 
-    /// Sends everything, in order, over one connection. Blocks.
+    /// Sends the first operations one by one over one connection. Returns how many, and the seconds. Blocks.
+    pub fn apply_singles(&self, address: &str) -> anyhow::Result<(u64, f64)> {
+        let mut wire = Wire::connect(address)?;
+        let begun = Instant::now();
+        for message in &self.singles {
+            wire.send(message)?;
+        }
+        Ok((self.singles.len() as u64, begun.elapsed().as_secs_f64()))
+    }
+
+    /// Sends the rest, in order, over one connection. Blocks.
     pub fn apply(&self, address: &str) -> anyhow::Result<f64> {
         let mut wire = Wire::connect(address)?;
         let begun = Instant::now();
@@ -109,4 +124,11 @@ impl Prebuilt {
         }
         Ok(begun.elapsed().as_secs_f64())
     }
+}
+
+fn apply_ops(operations: impl IntoIterator<Item = RawDocumentBuf>) -> anyhow::Result<Vec<u8>> {
+    let mut array = RawArrayBuf::new();
+    operations.into_iter().for_each(|operation| array.push(operation));
+    let command = rawdoc! { "applyOps": array, "alwaysUpsert": false, "bypassDocumentValidation": true, "$db": "admin" };
+    message(&command, None, 0)
 }

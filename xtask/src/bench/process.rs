@@ -1,5 +1,6 @@
 //! Runs the program as anybody would, and watches how much memory it takes.
 
+use std::future::Future;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -63,9 +64,38 @@ pub async fn run(program: &Path, folder: &Path, words: &[&str]) -> anyhow::Resul
     };
     let seconds = begun.elapsed().as_secs_f64();
     let said = std::fs::read_to_string(&stderr).unwrap_or_default();
-    anyhow::ensure!(status.success(), "`oplogue {}` ended with {status}:\n{said}", words.join(" "));
+    anyhow::ensure!(status.success(), "`{} {}` ended with {status}:\n{said}", program.display(), words.join(" "));
     let stdout = std::fs::read_to_string(&stdout).context("read what the program printed")?;
     Ok(Ran { seconds, peak_bytes, cpu_seconds, stdout })
+}
+
+/// Runs `program` with `words` for so long beside other work, then kills it. Returns the CPU seconds it used meanwhile.
+pub async fn cpu_beside(
+    program: &Path,
+    folder: &Path,
+    words: &[&str],
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<f64> {
+    let stderr = folder.join("stderr");
+    let mut command = Command::new(program);
+    command.args(words).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    command.stderr(std::fs::File::create(&stderr)?);
+    let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+    let process = child.id().context("the process ended before it was watched")?;
+    let used = || cpu(&std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default());
+    let before = used();
+    work.await?;
+    let after = used();
+    if let Some(status) = child.try_wait()? {
+        anyhow::bail!("`{}` ended with {status}:\n{}", words.join(" "), std::fs::read_to_string(&stderr).unwrap_or_default());
+    }
+    child.kill().await.context("end the program")?;
+    Ok(after.context("the CPU time of a running process")? - before.unwrap_or_default())
+}
+
+/// CPU seconds this process has used.
+pub fn own_cpu() -> f64 {
+    cpu(&std::fs::read_to_string("/proc/self/stat").unwrap_or_default()).unwrap_or_default()
 }
 
 /// `VmHWM:     1234 kB`

@@ -10,27 +10,36 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::data::{self, COLLECTIONS, DATABASES};
-use super::figures::{Figures, Rate, Samples, Usage, count};
-use super::prebuilt::{OPERATIONS_MAX, Prebuilt};
+use super::figures::{Figures, Rate, Samples, Usage, Wanted, count};
+use super::peers::{self, Dump};
+use super::prebuilt::{OPERATIONS_MAX, Prebuilt, SINGLES_MAX};
 use super::process::{self, Ran};
 use super::stage::{CACHE_GB, Server};
 use super::wire::Wire;
-use super::{Options, ceilings, conditions, say, traffic};
+use super::{Options, Peers, ceilings, conditions, large, say, slicing, traffic};
 
 /// The reference's own thin clients on a quieter machine of two cores.
 const REFERENCE: &str = "For comparison, measured once on two cores beside other work with 1.67 GB: reading 860 MB/s (exhaust) and 350 MB/s (driver, one \
-                         collection), inserting 61 MB/s, replaying 11,900 operations/s. Compare ratios, not rates.";
+                         collection), inserting 61 MB/s, replaying 11,900 operations/s, mongodump -j 4 244 MB/s, mongorestore 26 MB/s. Compare ratios, not rates.";
 
 #[derive(Default)]
 struct Measured {
     backup: Samples,
+    backup_cpu: Samples,
+    backup_zstd: Samples,
     read_exhaust: Samples,
+    read_exhaust_cpu: Samples,
     read_driver: Samples,
     restore: Samples,
+    restore_seconds: Samples,
     restore_load: Samples,
     insert: Samples,
     replay: Samples,
+    latest_seconds: Samples,
     apply: Samples,
+    one_by_one_seconds: Samples,
+    slicing: Samples,
+    peers: peers::Measured,
     /// Of each kind of process.
     usage: Vec<Usage>,
     stored_bytes: u64,
@@ -39,16 +48,17 @@ struct Measured {
 /// Where things are, for all steps.
 struct Bench<'a> {
     options: Options,
+    peers: Peers,
     program: &'a Path,
     folder: TempDir,
     measured: Measured,
 }
 
 /// Measures everything.
-pub async fn measure(options: Options, program: &Path) -> anyhow::Result<Figures> {
-    let machine = conditions::machine();
+pub async fn measure(options: Options, peers: Peers, program: &Path) -> anyhow::Result<Figures> {
+    let (machine, load_before) = (conditions::machine(), conditions::load());
     let folder = tempfile::Builder::new().prefix("oplogue-bench-").tempdir().context("make a temporary folder")?;
-    let mut bench = Bench { options, program, folder, measured: Measured::default() };
+    let mut bench = Bench { options, peers, program, folder, measured: Measured::default() };
 
     say(&format!("loading {} MB of BSON into a fresh mongod", count(options.size_mb as f64)));
     let source = Server::start().await?;
@@ -58,12 +68,22 @@ pub async fn measure(options: Options, program: &Path) -> anyhow::Result<Figures
     // Whoever reads first fills the caches.
     source.with(move |address| ceilings::read_exhaust(address, bytes)).await?;
 
-    let mut base = None;
+    let (mut base, mut dump) = (None, Dump(None));
     for round in 1..=options.runs {
-        base = Some(bench.back_up(&source, bytes, round).await?);
+        base = Some(bench.back_up(&source, bytes, round, &mut dump).await?);
     }
     let (name, base) = base.context("at least one round")?;
     let at_base = source.hash().await?;
+    if options.only_snapshot {
+        for round in 1..=options.runs {
+            bench.insert(round).await?;
+            bench.restore(&name, bytes, &at_base, round).await?;
+            bench.restore_by_peer(bytes, &dump, &at_base, round).await?;
+        }
+        bench.large().await?;
+        let conditions = bench.conditions(&source, machine, load_before, bytes, documents, indexes, None);
+        return Ok(bench.measured.figures(conditions, 0));
+    }
 
     say(&format!("writing {} oplog entries", count(options.entries as f64)));
     source.with(move |address| traffic::write(address, options.size_mb, options.entries)).await?;
@@ -77,60 +97,107 @@ pub async fn measure(options: Options, program: &Path) -> anyhow::Result<Figures
 
     for round in 1..=options.runs {
         bench.insert(round).await?;
-        bench.restore(&name, bytes, &at_base, &prebuilt, &at_end, round).await?;
+        let target = bench.restore(&name, bytes, &at_base, round).await?;
+        bench.apply(target, &prebuilt, &at_end, round).await?;
+        bench.restore_by_peer(bytes, &dump, &at_base, round).await?;
         bench.restore_latest(&at_end, &prebuilt, round).await?;
     }
-
-    let version = source.set.options().version;
-    let stored = bench.measured.stored_bytes;
-    let conditions = vec![
-        ("machine", machine),
-        (
-            "server",
-            format!("mongod {version}, replica sets of one member, {CACHE_GB} GB cache each, loopback; storage file:// on the local disk"),
-        ),
-        (
-            "data",
-            format!(
-                "{} MB of BSON, {} documents of 300 B, 1 KB and 10 KB in {} collections, {indexes} secondary indexes; stored as {} MB (zstd, {:.2} : 1)",
-                count(bytes as f64 / 1e6),
-                count(documents as f64),
-                COLLECTIONS.len(),
-                count(stored as f64 / 1e6),
-                bytes as f64 / stored.max(1) as f64,
-            ),
-        ),
-        (
-            "oplog",
-            format!(
-                "{} entries of {} MB, {} of them transactions; {} operations: inserts, diffs, deletes",
-                count(prebuilt.entries as f64),
-                count(prebuilt.bytes as f64 / 1e6),
-                count(prebuilt.transactions as f64),
-                count(prebuilt.operations as f64),
-            ),
-        ),
-        ("runs", format!("{}, medians", options.runs)),
-    ];
-    Ok(bench.measured.figures(conditions))
+    bench.slice_beside_writes(&source).await?;
+    bench.large().await?;
+    let conditions = bench.conditions(&source, machine, load_before, bytes, documents, indexes, Some(&prebuilt));
+    Ok(bench.measured.figures(conditions, prebuilt.entries))
 }
 
 impl Bench<'_> {
-    /// Ceilings of reading, then a backup. Returns its name and the moment it stands for.
-    async fn back_up(&mut self, source: &Server, bytes: u64, round: u64) -> anyhow::Result<(String, Timestamp)> {
-        say(&format!("round {round}: reading, then `oplogue backup`"));
+    #[allow(clippy::too_many_arguments, reason = "what is told at the end was learned all along the way")]
+    fn conditions(
+        &self,
+        source: &Server,
+        machine: String,
+        load_before: f64,
+        bytes: u64,
+        documents: u64,
+        indexes: usize,
+        prebuilt: Option<&Prebuilt>,
+    ) -> Vec<(&'static str, String)> {
+        let version = source.set.options().version;
+        let stored = self.measured.stored_bytes;
+        let mut conditions = vec![
+            ("machine", machine),
+            (
+                "server",
+                format!(
+                    "mongod {version}, replica sets of one member, {CACHE_GB} GB cache each, loopback; storage file:// on the local disk"
+                ),
+            ),
+            (
+                "data",
+                format!(
+                    "{} MB of BSON, {} documents of 300 B, 1 KB and 10 KB in {} collections, {indexes} secondary indexes; stored as {} MB (zstd, {:.2} : 1)",
+                    count(bytes as f64 / 1e6),
+                    count(documents as f64),
+                    COLLECTIONS.len(),
+                    count(stored as f64 / 1e6),
+                    bytes as f64 / stored.max(1) as f64,
+                ),
+            ),
+        ];
+        conditions.extend(prebuilt.map(|prebuilt| {
+            (
+                "oplog",
+                format!(
+                    "{} entries of {} MB, {} of them transactions; {} operations: inserts, diffs, deletes",
+                    count(prebuilt.entries as f64),
+                    count(prebuilt.bytes as f64 / 1e6),
+                    count(prebuilt.transactions as f64),
+                    count(prebuilt.operations as f64),
+                ),
+            )
+        }));
+        conditions.push((
+            "runs",
+            format!("{}, medians; load average {load_before:.1} before, {:.1} after", self.options.runs, conditions::load()),
+        ));
+        conditions
+    }
+
+    /// Ceilings of reading, the peer, and our backups. Returns the name of the compressed one and the moment it stands for.
+    async fn back_up(&mut self, source: &Server, bytes: u64, round: u64, dump: &mut Dump) -> anyhow::Result<(String, Timestamp)> {
+        say(&format!("round {round}: reading, then `oplogue backup` and `mongodump` (load average {:.1})", conditions::load()));
+        let before = process::own_cpu();
         let seconds = source.with(move |address| ceilings::read_exhaust(address, bytes)).await?;
+        self.measured.read_exhaust_cpu.push(process::own_cpu() - before);
         self.measured.read_exhaust.push(megabytes(bytes, seconds));
         let seconds = ceilings::read_driver(&source.set.client().await?, bytes).await?;
         self.measured.read_driver.push(megabytes(bytes, seconds));
 
         let name = format!("bench-{round}");
-        let ran = self.oplogue("backup", source, &["--name", &name, "--json"]).await?;
+        let ran = self.oplogue("backup --compression none", source, "plain", &["--name", &name, "--json"]).await?;
         self.measured.backup.push(megabytes(bytes, ran.seconds));
+        self.measured.backup_cpu.push(ran.cpu_seconds);
+        read_all(&ran.json()?, bytes)?;
+        peers::remove(&self.folder.path().join("plain"))?;
+
+        let folder = self.folder.path().to_owned();
+        if let Some((ran, into)) = peers::dump(&self.peers, source, &folder, &format!("dump-{round}"), false).await? {
+            self.measured.peers.dump.push(megabytes(bytes, ran.seconds));
+            self.measured.peers.dump_cpu.push(ran.cpu_seconds);
+            self.measured.used("mongodump -j 4", &ran);
+            if let Some(before) = dump.0.replace(into) {
+                peers::remove(&before)?;
+            }
+        }
+
+        let ran = self.oplogue("backup", source, "storage", &["--name", &name, "--json"]).await?;
+        self.measured.backup_zstd.push(megabytes(bytes, ran.seconds));
         let report = ran.json()?;
-        let read = report["document_bytes"].as_u64().context("the report of a backup has `document_bytes`")?;
-        anyhow::ensure!(read >= bytes, "the backup holds {read} bytes of documents, {bytes} are there");
+        read_all(&report, bytes)?;
         self.measured.stored_bytes = report["stored_bytes"].as_u64().unwrap_or_default();
+        if let Some((ran, into)) = peers::dump(&self.peers, source, &folder, "dump-gzip", true).await? {
+            self.measured.peers.dump_gzip.push(megabytes(bytes, ran.seconds));
+            self.measured.used("mongodump -j 4 --gzip", &ran);
+            peers::remove(&into)?;
+        }
         Ok((name, time(&report["restores_to"]).context("the report of a backup has `restores_to`")?))
     }
 
@@ -139,15 +206,26 @@ impl Bench<'_> {
         say("`oplogue slice`");
         let until = format!("{},{}", end.time, end.increment);
         // The last slice is cut when it is as old as the span: a short one, so that not much of the time is waiting.
-        let ran = self.oplogue("slice --span 1s", source, &["--until", &until, "--json"]).await?;
+        let ran = self.oplogue("slice --span 1s", source, "storage", &["--until", &until, "--json"]).await?;
         let stored = ran.json_lines()?.iter().filter(|event| event["event"] == "stored").count();
         anyhow::ensure!(stored > 0, "`oplogue slice` ended without a slice");
         Ok(())
     }
 
+    /// What slicing costs while somebody writes.
+    async fn slice_beside_writes(&mut self, source: &Server) -> anyhow::Result<()> {
+        say(&format!("`oplogue slice` beside {} writes a second, {} s", slicing::WRITES_PER_SECOND, slicing::SECONDS));
+        let (storage, uri) = (self.storage("storage"), source.set.uri());
+        let words = ["slice", "--uri", &uri, "--storage", &storage];
+        let work = slicing::write_steadily(&source.address);
+        let seconds = process::cpu_beside(self.program, self.folder.path(), &words, work).await?;
+        self.measured.slicing.push(100.0 * seconds / slicing::SECONDS as f64);
+        Ok(())
+    }
+
     /// The ceiling of inserting.
     async fn insert(&mut self, round: u64) -> anyhow::Result<()> {
-        say(&format!("round {round}: inserting a quarter of the data"));
+        say(&format!("round {round}: inserting a quarter of the data (load average {:.1})", conditions::load()));
         let target = Server::start().await?;
         let size_mb = self.options.size_mb;
         let (bytes, seconds) = target.with(move |address| ceilings::insert(address, size_mb)).await?;
@@ -155,30 +233,45 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// A restore of the backup, and on top of it the ceiling of replaying.
-    async fn restore(
-        &mut self,
-        name: &str,
-        bytes: u64,
-        at_base: &[String],
-        prebuilt: &std::sync::Arc<Prebuilt>,
-        at_end: &[String],
-        round: u64,
-    ) -> anyhow::Result<()> {
+    /// A restore of the backup. Returns the server it went to.
+    async fn restore(&mut self, name: &str, bytes: u64, at_base: &[String], round: u64) -> anyhow::Result<Server> {
         say(&format!("round {round}: `oplogue restore --backup`"));
         let target = Server::start().await?;
-        let ran = self.oplogue("restore --backup", &target, &[name, "--yes", "--json"]).await?;
+        let ran = self.oplogue("restore --backup", &target, "storage", &[name, "--yes", "--json"]).await?;
         self.measured.restore.push(megabytes(bytes, ran.seconds));
+        self.measured.restore_seconds.push(ran.seconds);
         self.measured.restore_load.push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
         target.must_equal(at_base, "`oplogue restore --backup`").await?;
+        Ok(target)
+    }
 
+    /// The same by `mongorestore`.
+    async fn restore_by_peer(&mut self, bytes: u64, dump: &Dump, at_base: &[String], round: u64) -> anyhow::Result<()> {
+        if dump.0.is_none() || self.peers.mongorestore.is_none() {
+            return Ok(());
+        }
+        say(&format!("round {round}: `mongorestore`"));
+        let target = Server::start().await?;
+        if let Some(ran) = peers::restore(&self.peers, &target, self.folder.path(), dump).await? {
+            self.measured.peers.restore.push(megabytes(bytes, ran.seconds));
+            self.measured.used("mongorestore", &ran);
+            target.must_equal(at_base, "`mongorestore`").await?;
+        }
+        Ok(())
+    }
+
+    /// On top of a restored backup: some operations one by one, then the ceiling of replaying.
+    async fn apply(&mut self, target: Server, prebuilt: &std::sync::Arc<Prebuilt>, at_end: &[String], round: u64) -> anyhow::Result<()> {
         say(&format!("round {round}: applying {} operations, prebuilt", count(prebuilt.operations as f64)));
         // A restore builds secondary indexes at its end: here, too, they must not be in the way.
         target.with(|address| data::drop_indexes(&mut Wire::connect(address)?)).await?;
         target.settle().await?;
         let work = prebuilt.clone();
+        let (singles, seconds) = target.with(move |address| work.apply_singles(address)).await?;
+        self.measured.one_by_one_seconds.push(seconds / singles as f64 * prebuilt.operations as f64);
+        let work = prebuilt.clone();
         let seconds = target.with(move |address| work.apply(address)).await?;
-        self.measured.apply.push(prebuilt.operations as f64 / seconds);
+        self.measured.apply.push((prebuilt.operations - singles) as f64 / seconds);
         target.must_equal(at_end, "the prebuilt operations").await
     }
 
@@ -186,27 +279,59 @@ impl Bench<'_> {
     async fn restore_latest(&mut self, at_end: &[String], prebuilt: &Prebuilt, round: u64) -> anyhow::Result<()> {
         say(&format!("round {round}: `oplogue restore --latest`"));
         let target = Server::start().await?;
-        let ran = self.oplogue("restore --latest", &target, &["--yes", "--json"]).await?;
-        let report = ran.json()?;
-        let operations = report["report"]["operations_applied"].as_u64().context("the report of a restore has `operations_applied`")?;
-        anyhow::ensure!(
-            operations >= prebuilt.operations,
-            "{operations} operations were applied, {} are in the oplog",
-            prebuilt.operations
-        );
-        self.measured.replay.push(operations as f64 / step(&report, "applying the oplog")?);
+        let ran = self.oplogue("restore --latest", &target, "storage", &["--yes", "--json"]).await?;
+        self.measured.latest_seconds.push(ran.seconds);
+        // Where operations are folded into the documents there is no such step.
+        if let Ok(seconds) = step(&ran.json()?, "applying the oplog")
+            && seconds > 1.0
+        {
+            self.measured.replay.push(prebuilt.operations as f64 / seconds);
+        }
         target.must_equal(at_end, "`oplogue restore --latest`").await
     }
 
-    /// Runs `oplogue COMMAND` with more `words` against `server`, and keeps what it used.
-    async fn oplogue(&mut self, command: &'static str, server: &Server, words: &[&str]) -> anyhow::Result<Ran> {
-        let storage = format!("file://{}", self.folder.path().join("storage").display());
-        let uri = server.set.uri();
-        let words: Vec<&str> = command.split(' ').chain(words.iter().copied()).chain(["--uri", &uri, "--storage", &storage]).collect();
+    /// Backups and a restore of documents of 16 MiB, for their memory.
+    async fn large(&mut self) -> anyhow::Result<()> {
+        say("documents of 16 MiB");
+        let source = Server::start().await?;
+        let bytes = source.with(large::load).await?;
+        for (command, storage) in [("backup --compression none (16 MiB)", "large-plain"), ("backup (16 MiB)", "large")] {
+            let ran = self.oplogue(command, &source, storage, &["--name", "large", "--json"]).await?;
+            read_all(&ran.json()?, bytes)?;
+        }
+        peers::remove(&self.folder.path().join("large-plain"))?;
+        let target = Server::start().await?;
+        self.oplogue("restore --backup (16 MiB)", &target, "large", &["--yes", "--json", "large"]).await?;
+        peers::remove(&self.folder.path().join("large"))
+    }
+
+    fn storage(&self, name: &str) -> String {
+        format!("file://{}", self.folder.path().join(name).display())
+    }
+
+    /// Runs `oplogue COMMAND` with more `words` against `server`, and keeps what it used. What stands in parentheses is for the reader.
+    async fn oplogue(&mut self, command: &'static str, server: &Server, storage: &str, words: &[&str]) -> anyhow::Result<Ran> {
+        let (storage, uri) = (self.storage(storage), server.set.uri());
+        let typed = command.split(" (").next().unwrap_or(command).split(' ');
+        let rest = ["--uri", &uri, "--storage", &storage];
+        // An option's value stands right behind it.
+        let words: Vec<&str> = if command.contains(" --backup") {
+            let name = words.iter().find(|word| !word.starts_with('-')).copied();
+            typed.chain(name).chain(words.iter().copied().filter(|word| word.starts_with('-'))).chain(rest).collect()
+        } else {
+            typed.chain(words.iter().copied()).chain(rest).collect()
+        };
         let ran = process::run(self.program, self.folder.path(), &words).await?;
         self.measured.used(command, &ran);
         Ok(ran)
     }
+}
+
+/// Fails when a backup holds less than what is there.
+fn read_all(report: &Value, bytes: u64) -> anyhow::Result<()> {
+    let read = report["document_bytes"].as_u64().context("the report of a backup has `document_bytes`")?;
+    anyhow::ensure!(read >= bytes, "the backup holds {read} bytes of documents, {bytes} are there");
+    Ok(())
 }
 
 impl Measured {
@@ -221,36 +346,88 @@ impl Measured {
         }
     }
 
-    fn figures(self, conditions: Vec<(&'static str, String)>) -> Figures {
-        let rate = |ours, samples, unit, what, ceiling| Rate { ours: (ours, samples), unit, ceiling: (what, ceiling) };
-        let rates = vec![
-            rate(
-                "snapshot",
+    fn figures(self, conditions: Vec<(&'static str, String)>, entries: u64) -> Figures {
+        let dumped = self.peers.dump;
+        let whole = Samples::from(vec![100.0]);
+        let least = Wanted::AtLeast;
+        let most = Wanted::AtMost;
+        let rates = [
+            ("snapshot, not compressed", self.backup.clone(), "MB/s", "`mongodump -j 4`", dumped, least(2.5)),
+            (
+                "snapshot, not compressed",
                 self.backup.clone(),
                 "MB/s",
-                "reading: exhaust cursors, thin OP_MSG client, 4 collections at once",
+                "reading: exhaust cursors, thin OP_MSG client, 4 collections at once, bytes thrown away",
                 self.read_exhaust,
+                least(0.7),
             ),
-            rate("snapshot", self.backup, "MB/s", "reading: the driver's raw batch cursors, 4 collections at once", self.read_driver),
-            rate(
-                "restore, all of it",
-                self.restore,
+            (
+                "snapshot, not compressed",
+                self.backup,
+                "MB/s",
+                "reading: the driver's raw batch cursors, 4 collections at once, bytes thrown away",
+                self.read_driver,
+                Wanted::Anything,
+            ),
+            ("its CPU", self.backup_cpu.clone(), "s", "CPU of `mongodump -j 4`", self.peers.dump_cpu, most(1.0 / 3.0)),
+            ("its CPU", self.backup_cpu, "s", "CPU of the exhaust cursors' client", self.read_exhaust_cpu, Wanted::Anything),
+            ("snapshot, zstd", self.backup_zstd, "MB/s", "`mongodump -j 4 --gzip`", self.peers.dump_gzip, least(1.5)),
+            ("restore, all of it", self.restore.clone(), "MB/s", "`mongorestore -j 4`, 4 workers each", self.peers.restore, least(1.8)),
+            (
+                "restore, its loading",
+                self.restore_load,
                 "MB/s",
                 "inserting: prebuilt messages, 4 connections, a quarter of the data, no indexes",
                 self.insert.clone(),
+                least(0.85),
             ),
-            rate("restore, its loading", self.restore_load, "MB/s", "the same", self.insert),
-            rate("replay", self.replay, "ops/s", "prebuilt atomic applyOps, one connection, no secondary indexes", self.apply),
-        ];
-        let notes = vec![
-            format!(
-                "Rates are of uncompressed BSON (10⁶ bytes) over the whole life of the process, except loading and replay, which are the steps the program itself \
-                 reports; batches of the applyOps ceiling have {} operations. Peak memory is the most of all runs. Restored documents were equal to the source's by `dbHash` each time.",
-                count(OPERATIONS_MAX as f64)
+            ("restore, all of it", self.restore, "MB/s", "the same", self.insert, Wanted::Anything),
+            (
+                "restore to the end of the oplog",
+                self.latest_seconds.clone(),
+                "s",
+                "restore of the snapshot alone",
+                self.restore_seconds,
+                most(1.25),
             ),
-            REFERENCE.to_owned(),
+            (
+                "restore to the end of the oplog",
+                self.latest_seconds,
+                "s",
+                "the oplog alone, one operation per applyOps, extrapolated from a part",
+                self.one_by_one_seconds,
+                most(0.05),
+            ),
+            (
+                "replay",
+                self.replay,
+                "ops/s",
+                "prebuilt atomic applyOps, one connection, no secondary indexes",
+                self.apply,
+                Wanted::Anything,
+            ),
+            ("slicing at 1,000 writes/s", self.slicing, "% CPU", "one core", whole, most(0.05)),
         ];
-        Figures { conditions, rates, usage: self.usage, notes }
+        // What was not measured is not shown.
+        let rates = rates.into_iter().filter(|rate| rate.1.median().is_some() && rate.4.median().is_some());
+        let rates =
+            rates.map(|(ours, samples, unit, what, beside, wanted)| Rate { ours: (ours, samples), unit, ceiling: (what, beside), wanted });
+        let mut notes = vec![
+            "Rates are of uncompressed BSON (10⁶ bytes) over the whole life of the process, except loading and replay, which are the steps the program itself \
+             reports. Peak memory is the most of all runs; a backup should stay below 200 MiB, a restore below 400 MiB. Restored documents were \
+             equal to the source's by `dbHash` each time."
+                .to_owned(),
+        ];
+        if entries > 0 {
+            notes.push(format!(
+                "Batches of the applyOps ceiling have {} operations. One per applyOps: measured with {}, one connection, for {} entries.",
+                count(OPERATIONS_MAX as f64),
+                count(SINGLES_MAX as f64),
+                count(entries as f64)
+            ));
+        }
+        notes.push(REFERENCE.to_owned());
+        Figures { conditions, rates: rates.collect(), usage: self.usage, notes }
     }
 }
 

@@ -1,9 +1,12 @@
 //! `oplogue backup`.
 
+use std::num::NonZeroU64;
+
 use clap::Args;
 use oplogue_domain::{BackupName, NamespacePattern};
 use oplogue_format::compression::Compression;
 
+use super::value::parse_rate;
 use super::{ConnectionArgs, StorageArgs, parse_bytes};
 
 /// Back up a replica set
@@ -50,4 +53,18 @@ pub struct BackupArgs {
     /// Collections larger than this are read in parts
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_bytes)]
     pub part_size: u64,
+
+    /// At most so many bytes of documents are read per second, e.g. 50MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_rate, help_heading = "Sparing the server")]
+    pub max_bandwidth: Option<NonZeroU64>,
+
+    /// At most so many documents are read per second
+    #[arg(long, value_name = "COUNT", help_heading = "Sparing the server")]
+    pub max_documents: Option<NonZeroU64>,
+
+    /// Rest while a secondary is more seconds behind, or the primary holds writes back
+    ///
+    /// Reading goes on when nobody is half as far behind any more. Progress says when it rests, and why.
+    #[arg(long, value_name = "SECONDS", help_heading = "Sparing the server")]
+    pub max_lag: Option<u32>,
 }

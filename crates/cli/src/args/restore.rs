@@ -1,5 +1,6 @@
 //! `oplogue restore`.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
@@ -66,6 +67,13 @@ pub struct RestoreArgs {
     /// interrupted begins anew anyway.
     #[arg(long)]
     pub from_scratch: bool,
+    /// At most so many bytes of documents are loaded per second, e.g. 50MB
+    #[arg(long, value_name = "SIZE", value_parser = super::value::parse_rate, help_heading = "Sparing the server")]
+    pub max_bandwidth: Option<NonZeroU64>,
+
+    /// Rest while a secondary is more seconds behind, or the primary holds writes back
+    #[arg(long, value_name = "SECONDS", help_heading = "Sparing the server")]
+    pub max_lag: Option<u32>,
 
     /// Check everything, print the plan, touch nothing
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! Values with a unit or a bound: sizes, durations, counts.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// Reads `16MiB`, `64M`, `1GiB`, `4096`. K, M, G, T are powers of 1,024 with or without `iB`; `kB`, `MB`, `GB`, `TB` are powers of 1,000.
@@ -20,6 +21,11 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         _ => return Err(error()),
     };
     number.checked_mul(factor).ok_or_else(error)
+}
+
+/// Reads a size of at least one byte, to be moved in a second.
+pub fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
+    NonZeroU64::new(parse_bytes(text)?).ok_or_else(|| "nothing per second would never end: leave the option out for no limit".to_owned())
 }
 
 /// Reads `500ms`, `10s`, `5m`, `1h`, `7d`. The unit is never left out: `10` could mean seconds or, to users of other tools, minutes.

@@ -2,6 +2,7 @@
 
 use oplogue_domain::NamespaceSelection;
 use oplogue_engine::backup::{self, BackupRequest};
+use oplogue_engine::throttle::Limits;
 
 use crate::args::BackupArgs;
 use crate::failure::Exit;
@@ -20,6 +21,7 @@ pub async fn run(args: BackupArgs, output: Output) -> anyhow::Result<Exit> {
         compression: args.compression,
         parallel: args.parallel,
         part_bytes: args.part_size,
+        limits: Limits { bytes_per_second: args.max_bandwidth, documents_per_second: args.max_documents, lag_seconds_max: args.max_lag },
     };
     let report = backup::run(request, progress::for_stderr(), cancel).await?;
     output.result(|| BackupReportJson::from(&report), |_| text::backup::report(&report))?;

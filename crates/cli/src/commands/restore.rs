@@ -4,6 +4,7 @@ use oplogue_agent::wire;
 use oplogue_domain::NamespaceSelection;
 use oplogue_engine::failure::Refused;
 use oplogue_engine::restore::{self, RestoreRequest};
+use oplogue_engine::throttle::Limits;
 
 use crate::args::RestoreArgs;
 use crate::failure::{Exit, WrongUsage};
@@ -25,6 +26,7 @@ pub async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<Exit> {
         parallel: args.parallel,
         replay: args.fold.replay(),
         from_scratch: args.from_scratch,
+        limits: Limits { bytes_per_second: args.max_bandwidth, lag_seconds_max: args.max_lag, ..Limits::default() },
     };
     let progress = progress::for_stderr();
     let prepared = restore::prepare(request, progress.clone(), cancel.clone()).await?;

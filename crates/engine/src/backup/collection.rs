@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::bail;
 use futures::future::try_join_all;
-use futures::{StreamExt, pin_mut};
-use oplogue_mongo::{Connection, IdRange, ListedCollection, ReadEvent};
-use oplogue_repository::{DocumentObject, Written};
+use futures::{Stream, StreamExt, stream};
+use oplogue_mongo::{Connection, IdRange, ListedCollection, MongoError, ReadEvent};
+use oplogue_repository::{Batch, DocumentObject, Written};
 use tokio::sync::Semaphore;
 
 use crate::backup::away::{Away, again};
 use crate::progress::{Progress, Step};
+use crate::throttle::Brake;
 
 /// Beginnings of one collection before the backup is given up: renames come in bursts, not for ever.
 const BEGINNINGS_MAX: u32 = 50;
@@ -40,6 +41,7 @@ pub async fn read(
     object: DocumentObject,
     parts: usize,
     cursors: &Arc<Semaphore>,
+    brake: &Brake,
     progress: &Arc<dyn Progress>,
 ) -> anyhow::Result<Outcome> {
     let mut away = Away::new(format!("read {}", collection.spec.namespace), progress);
@@ -51,6 +53,7 @@ pub async fn read(
             collection,
             object: &object,
             cursors,
+            brake,
             progress,
             start_over: AtomicBool::new(false),
             counted: AtomicU64::new(0),
@@ -85,6 +88,7 @@ struct Attempt<'a> {
     collection: &'a ListedCollection,
     object: &'a DocumentObject,
     cursors: &'a Arc<Semaphore>,
+    brake: &'a Brake,
     progress: &'a Arc<dyn Progress>,
     /// Set by the first part that must begin again; the others stop at their next batch.
     start_over: AtomicBool,
@@ -109,19 +113,32 @@ impl Attempt<'_> {
             return Ok(false);
         }
         let events = self.node.read_collection(self.collection, Some(range).filter(|range| !range.is_everything()));
-        pin_mut!(events);
-        let mut appender = self.object.appender();
-        let mut dropped = false;
+        let dropped = AtomicBool::new(false);
+        let batches = stream::try_unfold(Box::pin(events), |mut events| async {
+            let batch = self.next_batch(&mut events, &dropped).await?;
+            anyhow::Ok(batch.map(|batch| (batch, events)))
+        });
+        self.object.appender().append_all(batches).await?;
+        Ok(dropped.into_inner())
+    }
+
+    /// `None` at the end, and when all parts must begin again.
+    async fn next_batch(
+        &self,
+        events: &mut (impl Stream<Item = Result<ReadEvent, MongoError>> + Unpin),
+        dropped: &AtomicBool,
+    ) -> anyhow::Result<Option<Batch>> {
         while let Some(event) = events.next().await {
+            if self.start_over.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             match event? {
                 ReadEvent::Batch(batch) => {
-                    if self.start_over.load(Ordering::Relaxed) {
-                        return Ok(false);
-                    }
                     let (bytes, documents) = (batch.bytes().len() as u64, batch.documents() as u64);
-                    appender.write_bytes(batch.into_bytes(), documents).await?;
                     self.counted.fetch_add(bytes, Ordering::Relaxed);
                     self.progress.advance(Step::Snapshot, bytes);
+                    self.brake.moved(bytes, documents).await;
+                    return Ok(Some(Batch { bytes: batch.into_bytes(), documents }));
                 }
                 ReadEvent::Restarted { namespace } => {
                     let known = &self.collection.spec.namespace;
@@ -132,12 +149,11 @@ impl Attempt<'_> {
                         self.progress.note(&format!("{known} was renamed to {now} while it was read: reading it again"));
                     }
                     self.start_over.store(true, Ordering::Relaxed);
-                    return Ok(false);
+                    return Ok(None);
                 }
-                ReadEvent::Dropped => dropped = true,
+                ReadEvent::Dropped => dropped.store(true, Ordering::Relaxed),
             }
         }
-        appender.finish().await?;
-        Ok(dropped)
+        Ok(None)
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::backup::collection::{self, Outcome};
 use crate::progress::Progress;
+use crate::throttle::Brake;
 
 /// How the documents are read.
 pub struct Reading<'a> {
@@ -23,6 +24,7 @@ pub struct Reading<'a> {
     pub parallel: usize,
     /// Collections larger than this are read in parts.
     pub part_bytes: u64,
+    pub brake: &'a Brake,
 }
 
 /// Everything that was read.
@@ -35,22 +37,26 @@ impl Reading<'_> {
     /// Reads all of them, in the order given as far as there is room. The first failure ends the whole.
     pub async fn read_all(&self, collections: Vec<ListedCollection>) -> anyhow::Result<Read> {
         let cursors = Arc::new(Semaphore::new(self.parallel));
-        let reads = collections.into_iter().map(|listed| self.read_one(listed, cursors.clone()));
+        let total = collections.iter().map(|listed| listed.bytes).sum();
+        let reads = collections.into_iter().map(|listed| self.read_one(listed, total, cursors.clone()));
         // Each waits for cursors of its own, so a collection in parts does not hold up the small ones behind it.
         let read: Vec<(WrittenCollection, Vec<String>)> = stream::iter(reads).buffer_unordered(self.parallel).try_collect().await?;
         let (collections, notes): (Vec<_>, Vec<_>) = read.into_iter().unzip();
         Ok(Read { collections, notes: notes.into_iter().flatten().collect() })
     }
 
-    async fn read_one(&self, listed: ListedCollection, cursors: Arc<Semaphore>) -> anyhow::Result<(WrittenCollection, Vec<String>)> {
+    async fn read_one(
+        &self,
+        listed: ListedCollection,
+        total: u64,
+        cursors: Arc<Semaphore>,
+    ) -> anyhow::Result<(WrittenCollection, Vec<String>)> {
         let namespace = listed.spec.namespace.clone();
         let mut notes = Vec::new();
         let written = if listed.data_namespace().is_some() {
             let object = self.writer.object(&namespace)?;
-            let parts = usize::try_from(listed.bytes.div_ceil(self.part_bytes.max(1))).unwrap_or(usize::MAX);
-            // More parts than cursors, so that the last ones are small; not so many that sampling costs more than it gains.
-            let parts = parts.clamp(1, self.parallel.saturating_mul(8));
-            let outcome = collection::read(&self.node, &listed, object, parts, &cursors, &self.progress).await;
+            let parts = parts(listed.bytes, total, self.parallel, self.part_bytes);
+            let outcome = collection::read(&self.node, &listed, object, parts, &cursors, self.brake, &self.progress).await;
             let Outcome { written, dropped } = outcome.with_context(|| format!("read {namespace}"))?;
             if dropped {
                 notes.push(format!("{namespace} was dropped while it was read; the backup's oplog says so, too"));
@@ -61,6 +67,18 @@ impl Reading<'_> {
         };
         Ok((described(listed, written), notes))
     }
+}
+
+/// In how many parts a collection of `bytes` is read. A part costs the server more than a part of a collection read whole: ranges of `_id`
+/// are not how documents lie on disk. So only what would be read when all else is done is read in parts: a collection larger than the
+/// share of one cursor of the whole. Then there are more parts than cursors, so that the last ones are small; not so many that sampling
+/// costs more than it gains.
+fn parts(bytes: u64, total: u64, parallel: usize, part_bytes: u64) -> usize {
+    let share = total / u64::try_from(parallel.max(1)).unwrap_or(u64::MAX);
+    if bytes <= share.saturating_add(share / 4) {
+        return 1;
+    }
+    usize::try_from(bytes.div_ceil(part_bytes.max(1))).unwrap_or(usize::MAX).clamp(1, parallel.saturating_mul(8))
 }
 
 fn described(listed: ListedCollection, written: Written) -> WrittenCollection {
@@ -117,4 +135,23 @@ fn is_about(selection: &NamespaceSelection, database: &str) -> bool {
             Database(selected) => selected == database,
             Collection(selected) => selected.database == database,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn only_a_collection_larger_than_a_cursors_share_is_read_in_parts() {
+        const MIB: u64 = 1 << 20;
+        // Alone, or much the largest.
+        assert_eq!(parts(1_024 * MIB, 1_024 * MIB, 4, 256 * MIB), 4);
+        assert_eq!(parts(900 * MIB, 1_024 * MIB, 4, 256 * MIB), 4);
+        assert_eq!(parts(100_000 * MIB, 101_000 * MIB, 4, 256 * MIB), 32);
+        // One of several of about the same size; small ones; one cursor.
+        assert_eq!(parts(300 * MIB, 1_200 * MIB, 4, 256 * MIB), 1);
+        assert_eq!(parts(200 * MIB, 200 * MIB, 4, 256 * MIB), 1);
+        assert_eq!(parts(1_024 * MIB, 1_024 * MIB, 1, 256 * MIB), 1);
+        assert_eq!(parts(0, 0, 4, 256 * MIB), 1);
+    }
 }

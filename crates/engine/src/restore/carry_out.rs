@@ -21,6 +21,7 @@ use super::work::Work;
 use super::{clear, load, replay};
 use crate::failure::Cancelled;
 use crate::progress::{Progress, Step, Unit};
+use crate::throttle::Brake;
 
 /// What a restore did.
 #[derive(Clone, Debug)]
@@ -81,9 +82,20 @@ pub async fn carry_out(
     clear::clear(connection, plan, &progress).await.context("clear the target")?;
     watch.done(Step::Clear);
 
-    let loading =
-        Loading { connection, repository: &prepared.request.repository, plan, journal: &journal, progress: &progress, cancel: &cancel };
-    let loaded = load::load(loading, &prepared.work, ways, parallel).await?;
+    let brake = Brake::new(prepared.request.limits, progress.clone());
+    let loading = Loading {
+        connection,
+        repository: &prepared.request.repository,
+        plan,
+        journal: &journal,
+        brake: &brake,
+        progress: &progress,
+        cancel: &cancel,
+    };
+    let loaded = tokio::select! {
+        loaded = load::load(loading, &prepared.work, ways, parallel) => loaded?,
+        never = brake.watch(connection) => match never {},
+    };
     watch.done(Step::Load);
 
     let mut touched = TouchedPrincipals::default();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bson::RawBson;
 use futures::{StreamExt, TryStreamExt};
+use oplogue_mongo::DocumentBatch;
 use oplogue_repository::{Repository, SnapshotCollection};
 use tokio_util::sync::CancellationToken;
 
@@ -43,17 +44,18 @@ async fn check_collection(
 ) -> anyhow::Result<Checked> {
     let Some(object) = &collection.object else { return Ok(Checked { documents: 0, last_id: None }) };
     let reading = || format!("check the documents of {}", collection.namespace);
-    let mut stream = repository.read_documents(object);
+    let mut stream = repository.read_document_bytes(object);
     let mut last = None;
-    while let Some(mut batch) = stream.next_batch().await.with_context(reading)? {
+    while let Some(batch) = stream.next_batch().await.with_context(reading)? {
         if cancel.is_cancelled() {
             return Err(untouched().into());
         }
-        progress.advance(Step::Check, batch.iter().map(|document| document.as_bytes().len() as u64).sum());
-        last = batch.pop();
+        progress.advance(Step::Check, batch.bytes.len() as u64);
+        // Without its share of the memory: others may be waiting for it.
+        last = Some(batch.bytes);
     }
     let summary = stream.summary().context("a stream that ended has a summary")?;
     collection.compare(summary).with_context(reading)?;
-    let last_id = last.and_then(|document| document.get("_id").ok().flatten().map(RawBson::from));
+    let last_id = last.and_then(DocumentBatch::from_bytes).and_then(|batch| batch.last_id());
     Ok(Checked { documents: summary.documents, last_id })
 }

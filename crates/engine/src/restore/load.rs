@@ -12,9 +12,9 @@ use anyhow::Context;
 use futures::{StreamExt, TryStreamExt};
 use oplogue_domain::Namespace;
 use oplogue_fold::Tally;
-use oplogue_mongo::{Connection, MongoError};
+use oplogue_mongo::{Connection, DocumentBatch, MongoError};
 use oplogue_oplog::{CollectionId, CollectionKind};
-use oplogue_repository::Repository;
+use oplogue_repository::{ByteStream, Repository, StoredBatch};
 use tokio_util::sync::CancellationToken;
 
 use super::fold::Way;
@@ -24,6 +24,7 @@ use super::source::Source;
 use super::work::Work;
 use crate::failure::Cancelled;
 use crate::progress::{Progress, Step, Unit};
+use crate::throttle::Brake;
 
 /// Batches of one collection that are on their way to the server at the same time. The server is the limit, not the wire: two keep it
 /// busy while the next one is decoded.
@@ -50,6 +51,7 @@ pub(super) struct Loading<'a> {
     pub repository: &'a Repository,
     pub plan: &'a RestorePlan,
     pub journal: &'a Journal<'a>,
+    pub brake: &'a Brake,
     pub progress: &'a Arc<dyn Progress>,
     pub cancel: &'a CancellationToken,
 }
@@ -99,13 +101,19 @@ impl Loading<'_> {
         let (id, target) = (one.selected.survivor.id, &one.selected.target);
         let object = one.load.as_ref().and_then(|collection| collection.object.as_ref());
         let stream = || object.map(|object| self.repository.read_documents(object));
+        let bytes = || object.map(|object| self.repository.read_document_bytes(object));
         let creating = || format!("create `{target}`");
         let filling = || format!("load `{target}`");
         create(self.connection, one).await.with_context(creating)?;
         let why = match way {
             Some(Way::Folded { documents: folded, commands }) => {
-                let mut source = Source::folded(stream(), folded);
-                let documents = self.fill(one, &mut source).await.with_context(filling)?;
+                let idle = folded.is_idle();
+                let mut source = Source::folded(stream().filter(|_| !idle), folded);
+                let documents = match bytes().filter(|_| idle) {
+                    Some(bytes) => self.fill_untouched(one, bytes).await,
+                    None => self.fill(one, &mut source).await,
+                };
+                let documents = documents.with_context(filling)?;
                 match source.failure() {
                     None => {
                         for (database, command) in &commands {
@@ -129,8 +137,39 @@ impl Loading<'_> {
             Some(Way::Replayed(why)) => why,
             None => "nothing was folded".to_owned(),
         };
-        let documents = self.fill(one, &mut Source::plain(stream())).await.with_context(filling)?;
+        let documents = match bytes() {
+            Some(bytes) => self.fill_untouched(one, bytes).await.with_context(filling)?,
+            None => 0,
+        };
         Ok(Loaded { id, documents, tally: Tally::default(), replay: Some(why) })
+    }
+
+    /// Inserts the documents as they were stored, without looking at them. Returns how many that were.
+    async fn fill_untouched(self, one: &Work, stream: ByteStream) -> anyhow::Result<u64> {
+        let namespace = data_namespace(one);
+        let in_flight = if one.is_capped() { 1 } else { BATCHES_IN_FLIGHT };
+        let batches =
+            futures::stream::try_unfold(
+                stream,
+                |mut stream| async move { anyhow::Ok(stream.next_batch().await?.map(|batch| (batch, stream))) },
+            );
+        let inserted = batches.map_ok(|StoredBatch { bytes, documents, room }| {
+            let namespace = &namespace;
+            async move {
+                if self.cancel.is_cancelled() {
+                    return Err(Stopped.into());
+                }
+                let batch = DocumentBatch::from_bytes(bytes).context("the stored documents are not BSON")?;
+                self.connection.insert_documents(namespace, &batch).await?;
+                let bytes = batch.bytes().len() as u64;
+                // Others may have the memory now, also while this one is held back.
+                drop((batch, room));
+                self.progress.advance(Step::Load, bytes);
+                self.brake.moved(bytes, documents).await;
+                anyhow::Ok(documents)
+            }
+        });
+        inserted.try_buffered(in_flight).try_fold(0, |sum, one| async move { Ok(sum + one) }).await
     }
 
     /// Inserts everything that the source gives. Returns how many documents that were.
@@ -148,7 +187,9 @@ impl Loading<'_> {
                 }
                 self.connection.insert_batch(namespace, &batch.documents).await?;
                 self.progress.advance(Step::Load, batch.read_bytes);
-                anyhow::Ok(batch.documents.len() as u64)
+                let documents = batch.documents.len() as u64;
+                self.brake.moved(batch.read_bytes, documents).await;
+                anyhow::Ok(documents)
             }
         });
         inserted.try_buffered(in_flight).try_fold(0, |sum, one| async move { Ok(sum + one) }).await

@@ -30,10 +30,6 @@ enum Fold {
 }
 
 impl Source {
-    pub(super) fn plain(snapshot: Option<DocumentStream>) -> Self {
-        Self { snapshot, fold: Fold::Nothing }
-    }
-
     pub(super) fn folded(snapshot: Option<DocumentStream>, folded: Box<Folded>) -> Self {
         // Untouched documents need no looking at.
         let fold = if folded.is_idle() { Fold::Nothing } else { Fold::Going(folded) };

@@ -13,6 +13,7 @@ use oplogue_engine::backup::{self, BackupRequest};
 use oplogue_engine::progress::Silent;
 use oplogue_engine::restore::{Replay, RestoreRequest};
 use oplogue_engine::slice::{self, SliceEvent, SliceRequest};
+use oplogue_engine::throttle::Limits;
 use oplogue_format::compression::Compression;
 use oplogue_mongo::{ConnectOptions, Connection};
 use oplogue_repository::Repository;
@@ -41,6 +42,7 @@ pub async fn backup_request(set: &ReplicaSet, repository: &Repository) -> anyhow
         compression: Compression::Zstd,
         parallel: 2,
         part_bytes: 256 << 20,
+        limits: Limits::default(),
     })
 }
 
@@ -66,6 +68,7 @@ pub fn restore_request_on(connection: Connection, repository: &Repository, momen
         parallel: 2,
         replay: Replay::default(),
         from_scratch: false,
+        limits: Limits::default(),
     })
 }
 

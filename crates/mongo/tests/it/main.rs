@@ -7,9 +7,10 @@ mod opening;
 mod oplog;
 mod principals;
 mod reading;
+mod wires;
 mod writing;
 
-use bson::{Document, RawDocumentBuf};
+use bson::{Document, RawDocumentBuf, doc};
 use oplogue_domain::{Namespace, NamespaceSelection};
 use oplogue_mongo::{ConnectOptions, Connection, ListedCollection};
 use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version};
@@ -62,6 +63,26 @@ impl Bench {
     async fn admin(&self, command: Document) -> Document {
         let text = command.to_string();
         self.client.database("admin").run_command(command).await.unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// What the server is doing, or keeps open, as `filter` picks it.
+    async fn current(&self, filter: Document) -> Vec<Document> {
+        let show = doc! { "allUsers": true, "idleConnections": true, "idleCursors": true };
+        let command = doc! { "aggregate": 1, "pipeline": [{ "$currentOp": show }, { "$match": filter }], "cursor": { "batchSize": 1000 } };
+        let reply = self.admin(command).await;
+        let found = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch")).expect("a cursor");
+        found.iter().filter_map(|found| found.as_document().cloned()).collect()
+    }
+
+    /// Connections whose client calls itself so.
+    async fn clients_named(&self, name: &str) -> Vec<Document> {
+        self.current(doc! { "clientMetadata.driver.name": name }).await
+    }
+
+    /// Cursors of a collection, idle ones and those that are being read from.
+    async fn cursors(&self, collection: &str) -> Vec<Document> {
+        let namespace = self.namespace(collection).to_string();
+        self.current(doc! { "cursor": { "$exists": true }, "$or": [{ "ns": &namespace }, { "cursor.originatingCommand.find": collection, "ns": { "$regex": format!("^{}", self.database) } }] }).await
     }
 
     async fn insert(&self, collection: &str, documents: Vec<Document>) {

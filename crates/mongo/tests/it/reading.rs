@@ -5,6 +5,8 @@ crate::on_every_version!(
     a_drop_ends_the_read_and_is_told,
     a_rename_begins_the_read_again,
     a_namesake_never_slips_in,
+    both_ways_of_reading_give_the_same_documents_in_the_same_order,
+    a_reader_that_gives_up_leaves_no_cursor,
 );
 
 mod checks {
@@ -12,7 +14,7 @@ mod checks {
 
     use bson::{Bson, Document, doc};
     use futures::TryStreamExt;
-    use oplogue_mongo::ReadEvent;
+    use oplogue_mongo::{ConnectOptions, Connection, ReadEvent};
     use oplogue_testkit::Version;
 
     use crate::Bench;
@@ -93,6 +95,62 @@ mod checks {
             }
         }
         assert_eq!((restarts, documents), (vec!["renamed.d".to_owned()], 3000));
+    }
+
+    /// Through a connection of our own, and through the driver.
+    pub async fn both_ways_of_reading_give_the_same_documents_in_the_same_order(version: Version) {
+        let bench = Bench::new(version, "both_ways").await;
+        let options = ConnectOptions { driver_only: true, ..ConnectOptions::default() };
+        let driver = Connection::open(&crate::shared(version).await.uri(), &options).await.expect("connected");
+        let large: Vec<Document> = (0..3).map(|n| doc! { "_id": n, "fill": "x".repeat(16 * 1024 * 1024 - 60) }).collect();
+        for document in large {
+            bench.insert("large", vec![document]).await;
+        }
+        let mixed = (0..6000).map(|n| doc! { "_id": n, "fill": "x".repeat((n as usize * 37) % 9000), "in": { "a": [n, null] } });
+        bench.insert("mixed", mixed.collect()).await;
+        bench.insert("few", (0..101).map(|n| doc! { "_id": n }).collect()).await;
+        bench.run(doc! { "create": "none" }).await;
+        for (collection, count) in [("large", 3), ("mixed", 6000), ("few", 101), ("none", 0)] {
+            let listed = bench.listed(collection).await;
+            let mut found = Vec::new();
+            for connection in [&bench.connection, &driver] {
+                let events: Vec<ReadEvent> = connection.read_collection(&listed, None).try_collect().await.expect("read");
+                let mut bytes = Vec::new();
+                let mut documents = 0;
+                for event in events {
+                    let ReadEvent::Batch(batch) = event else { panic!("nothing happens here: {event:?}") };
+                    documents += batch.documents();
+                    assert_eq!(batch.iter().count(), batch.documents());
+                    bytes.extend_from_slice(batch.bytes());
+                }
+                assert_eq!(documents, count, "{collection}");
+                found.push(bytes);
+            }
+            assert!(found[0] == found[1], "{collection}: the bytes differ");
+        }
+        // And it was really ours: the server knows its clients' names.
+        let ours = bench.clients_named("oplogue").await;
+        assert!(!ours.is_empty(), "no connection of our own");
+    }
+
+    pub async fn a_reader_that_gives_up_leaves_no_cursor(version: Version) {
+        let bench = Bench::new(version, "given_up").await;
+        bench.insert("c", many()).await;
+        let listed = bench.listed("c").await;
+        for batches in [1, 2] {
+            let mut read = Box::pin(bench.connection.read_collection(&listed, None));
+            for _ in 0..batches {
+                assert!(matches!(read.try_next().await, Ok(Some(ReadEvent::Batch(_)))));
+            }
+            assert!(!bench.cursors("c").await.is_empty(), "the server has the cursor open");
+            drop(read);
+            let gone = async {
+                while !bench.cursors("c").await.is_empty() {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(std::time::Duration::from_secs(60), gone).await.expect("the cursor goes");
+        }
     }
 
     pub async fn a_namesake_never_slips_in(version: Version) {

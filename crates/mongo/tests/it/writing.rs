@@ -4,11 +4,13 @@ crate::on_every_version!(
     nothing_is_changed_on_the_way_in,
     a_document_that_is_there_twice_is_inserted_once,
     a_large_load_is_cut_into_commands,
+    what_a_server_refuses_is_told,
     capped_collections_are_emptied_and_made
 );
 
 mod checks {
-    use bson::{Timestamp, rawdoc};
+    use bson::{Timestamp, doc, rawdoc};
+    use oplogue_mongo::{ConnectOptions, Connection, MongoError};
     use oplogue_testkit::Version;
 
     use crate::Bench;
@@ -47,6 +49,23 @@ mod checks {
         let mut found = bench.documents("c").await;
         found.sort_by_key(|document| document.get_i32("_id").ok());
         assert_eq!(found, [rawdoc! { "_id": 1, "first": true }, rawdoc! { "_id": 2 }, rawdoc! { "_id": 3 }]);
+    }
+
+    pub async fn what_a_server_refuses_is_told(version: Version) {
+        let bench = Bench::new(version, "refused").await;
+        bench.run(doc! { "create": "c" }).await;
+        let namespace = bench.namespace("c");
+        // Twice there, once impossible: the duplicate is not what is told.
+        let documents = [rawdoc! { "_id": 1 }, rawdoc! { "_id": 1 }, rawdoc! { "_id": { "$bad": 1 } }, rawdoc! { "_id": 2 }];
+        let options = ConnectOptions { driver_only: true, ..ConnectOptions::default() };
+        let driver = Connection::open(&crate::shared(version).await.uri(), &options).await.expect("connected");
+        for connection in [&bench.connection, &driver] {
+            let error = connection.insert_batch(&namespace, &documents).await.expect_err("a server takes no such id");
+            assert!(matches!(&error, MongoError::Server { code, .. } if *code != 11000), "{error:?}");
+            assert_eq!(bench.documents("c").await.len(), 2);
+        }
+        let error = bench.connection.insert_batch(&"refused.$x".parse().expect("a name"), &documents[..1]).await.expect_err("no such name");
+        assert!(matches!(&error, MongoError::Server { .. }), "{error:?}");
     }
 
     pub async fn a_large_load_is_cut_into_commands(version: Version) {

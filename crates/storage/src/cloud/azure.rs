@@ -51,6 +51,7 @@ impl Cloud {
             endpoint: place.endpoint,
             storage_class: None,
             part_bytes: options.part_bytes,
+            room: super::upload::room(),
             request_timeout: options.request_timeout,
         })
     }

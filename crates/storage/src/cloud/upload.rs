@@ -3,17 +3,31 @@
 //! The cloud shows the object only when the upload is completed. A crash leaves an incomplete upload, which no listing shows but the
 //! bucket's owner pays for; only a lifecycle rule of the bucket can remove those.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{Cloud, errors};
 use crate::backend::WriteObject;
 use crate::error::{Attempt, StorageError};
 
-/// Parts under way at once. With the one being filled, a writer holds four.
+/// Parts of one object under way at once.
 const PARTS_AT_ONCE: usize = 3;
+
+/// Bytes of parts under way at once, of all objects being written to one storage: memory does not grow with their number. A larger part
+/// goes alone.
+const UNDER_WAY_BYTES_MAX: usize = 48 << 20;
+/// One permit for them is so many bytes.
+const UNIT_BYTES: usize = 64 << 10;
+
+/// The permits that all writers of one storage share.
+pub(super) fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(UNDER_WAY_BYTES_MAX / UNIT_BYTES))
+}
 
 /// S3's limit.
 const PARTS_MAX: usize = 10_000;
@@ -32,7 +46,9 @@ pub(super) struct Upload {
     cloud: Cloud,
     attempt: Attempt,
     key: String,
-    buffer: BytesMut,
+    /// What the next part will hold, as it was given: nothing is copied.
+    pieces: Vec<Bytes>,
+    piece_bytes: usize,
     /// Begun with the first full part.
     multipart: Option<Box<dyn MultipartUpload>>,
     /// How many parts have been given to `under_way`.
@@ -46,8 +62,8 @@ pub(super) struct Upload {
 
 impl Upload {
     pub(super) fn new(cloud: Cloud, attempt: Attempt, key: String) -> Self {
-        let (buffer, under_way) = (BytesMut::new(), JoinSet::new());
-        Self { cloud, attempt, key, buffer, multipart: None, parts: 0, under_way, bytes: 0, failed: false }
+        let (pieces, under_way) = (Vec::new(), JoinSet::new());
+        Self { cloud, attempt, key, pieces, piece_bytes: 0, multipart: None, parts: 0, under_way, bytes: 0, failed: false }
     }
 
     fn meaning(&self, error: &object_store::Error) -> StorageError {
@@ -55,7 +71,7 @@ impl Upload {
     }
 
     /// Sends one part in the background, waiting first until there is room for it.
-    async fn send_part(&mut self, part: Bytes) -> Result<(), StorageError> {
+    async fn send_part(&mut self) -> Result<(), StorageError> {
         if self.parts == PARTS_MAX {
             let cause = format!("storages take {PARTS_MAX} parts per object, and this one needs more; choose a larger part size");
             return Err(StorageError::Other { at: self.attempt.because(cause) });
@@ -63,6 +79,9 @@ impl Upload {
         while self.under_way.len() >= PARTS_AT_ONCE {
             self.part_done().await?;
         }
+        let units = self.piece_bytes.min(UNDER_WAY_BYTES_MAX).div_ceil(UNIT_BYTES);
+        // The semaphore is never closed. Parts under way give back what they have whether anybody looks after them or not.
+        let room = self.cloud.room.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)).await.ok();
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
             empty => {
@@ -72,7 +91,13 @@ impl Upload {
                 empty.insert(begun.map_err(|error| errors::meaning(&self.attempt, &self.key, &error))?)
             }
         };
-        self.under_way.spawn(multipart.put_part(PutPayload::from_bytes(part)));
+        let sending = multipart.put_part(std::mem::take(&mut self.pieces).into_iter().collect::<PutPayload>());
+        self.piece_bytes = 0;
+        self.under_way.spawn(async move {
+            let sent = sending.await;
+            drop(room);
+            sent
+        });
         self.parts += 1;
         Ok(())
     }
@@ -86,24 +111,35 @@ impl Upload {
         }
     }
 
-    async fn send_full_parts(&mut self) -> Result<(), StorageError> {
-        loop {
-            let part_bytes = part_bytes(self.cloud.part_bytes, self.parts);
-            if self.buffer.len() < part_bytes {
-                return Ok(());
+    /// Takes `bytes`, and sends each part that becomes full.
+    async fn take(&mut self, mut bytes: Bytes) -> Result<(), StorageError> {
+        while !bytes.is_empty() {
+            let missing = part_bytes(self.cloud.part_bytes, self.parts) - self.piece_bytes;
+            let piece = bytes.split_to(missing.min(bytes.len()));
+            self.piece_bytes += piece.len();
+            let full = piece.len() == missing;
+            self.pieces.push(piece);
+            if full {
+                self.send_part().await?;
             }
-            let part = self.buffer.split_to(part_bytes).freeze();
-            self.send_part(part).await?;
         }
+        Ok(())
+    }
+
+    /// What has not been sent, as one.
+    fn rest(&mut self) -> Bytes {
+        let mut rest = BytesMut::with_capacity(std::mem::take(&mut self.piece_bytes));
+        std::mem::take(&mut self.pieces).iter().for_each(|piece| rest.extend_from_slice(piece));
+        rest.freeze()
     }
 
     async fn complete(&mut self) -> Result<(), StorageError> {
-        let rest = self.buffer.split().freeze();
         if self.multipart.is_none() {
+            let rest = self.rest();
             return self.cloud.put_attempted(&self.attempt, &self.key, rest).await;
         }
-        if !rest.is_empty() {
-            self.send_part(rest).await?;
+        if !self.pieces.is_empty() {
+            self.send_part().await?;
         }
         while !self.under_way.is_empty() {
             self.part_done().await?;
@@ -149,8 +185,7 @@ impl WriteObject for Upload {
             return Err(StorageError::Other { at: self.attempt.because("an earlier part of this object could not be written") });
         }
         self.bytes += bytes.len() as u64;
-        self.buffer.extend_from_slice(&bytes);
-        let result = self.send_full_parts().await;
+        let result = self.take(bytes).await;
         self.failed = result.is_err();
         result
     }

@@ -1,0 +1,89 @@
+//! Connections of our own: made as the driver's are, and given up for the driver's where they cannot be.
+
+use bson::{Document, doc};
+use futures::TryStreamExt;
+use oplogue_domain::NamespaceSelection;
+use oplogue_mongo::{ConnectOptions, Connection, ListedCollection, ReadEvent};
+use oplogue_testkit::{Fault, FaultProxy, ReplicaSet, ReplicaSetOptions, Version};
+
+use crate::{Bench, connect};
+
+async fn count(connection: &Connection, listed: &ListedCollection) -> usize {
+    let events: Vec<ReadEvent> = connection.read_collection(listed, None).try_collect().await.expect("read");
+    events.iter().map(|event| if let ReadEvent::Batch(batch) = event { batch.documents() } else { panic!("{event:?}") }).sum()
+}
+
+/// The users logged in on connections of our own.
+async fn users(client: &mongodb::Client) -> Vec<String> {
+    let pipeline = [
+        doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+        doc! { "$match": { "clientMetadata.driver.name": "oplogue" } },
+    ];
+    let command = doc! { "aggregate": 1, "pipeline": pipeline.to_vec(), "cursor": { "batchSize": 1000 } };
+    let reply = client.database("admin").run_command(command).await.expect("the operations of a server of the test");
+    let found = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch")).expect("a cursor");
+    let operations = found.iter().filter_map(|found| found.as_document());
+    let names = operations.filter_map(|operation| {
+        let user = operation.get_array("effectiveUsers").ok()?.first()?.as_document()?;
+        Some(format!("{}@{}", user.get_str("user").ok()?, user.get_str("db").ok()?))
+    });
+    names.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn login_and_tls_are_those_of_the_uri() {
+    for version in [Version::V4_2, Version::V6_0] {
+        let set =
+            ReplicaSet::start(ReplicaSetOptions::default().version(version).auth(true).tls(true)).await.expect("a replica set starts");
+        let root = set.client().await.expect("the driver connects");
+        let shop = root.database("shop");
+        shop.collection::<Document>("c").insert_many((0..500).map(|n| doc! { "_id": n })).await.expect("the test's documents");
+        for (name, mechanisms) in
+            [("old", vec!["SCRAM-SHA-1"]), ("new", vec!["SCRAM-SHA-256"]), ("both", vec!["SCRAM-SHA-1", "SCRAM-SHA-256"])]
+        {
+            let mut roles = vec![doc! { "role": "readWrite", "db": "shop" }];
+            roles.extend(["backup", "restore"].map(|role| doc! { "role": role, "db": "admin" }));
+            shop.run_command(doc! { "createUser": name, "pwd": "p@ss, word=", "roles": roles, "mechanisms": mechanisms })
+                .await
+                .expect("a user of the test");
+            let uri = set.uri_as(name, "p@ss, word=").replace("authSource=admin", "authSource=shop");
+            // Named for the one where the driver, too, must be told.
+            let uri = if name == "new" { format!("{uri}&authMechanism=SCRAM-SHA-256") } else { uri };
+            let connection = connect(&uri).await;
+            let selection = NamespaceSelection::Only(vec!["shop.*".parse().expect("a pattern")]);
+            let listed = connection.list_collections(&selection).await.expect("listed");
+            let listed = listed.into_iter().find(|listed| listed.spec.namespace.collection == "c").expect("it is listed");
+            assert_eq!(count(&connection, &listed).await, 500, "{name}");
+            let namespace = listed.spec.namespace.clone();
+            connection.insert_batch(&namespace, &[bson::rawdoc! { "_id": name }]).await.expect("inserted");
+            let users = users(&root).await;
+            assert!(users.contains(&format!("{name}@shop")), "{version:?}: {name} is not among {users:?}");
+            shop.collection::<Document>("c").delete_one(doc! { "_id": name }).await.expect("removed");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_is_cut_off_begins_again() {
+    let bench = Bench::new(Version::V6_0, "cut_off").await;
+    bench.insert("c", (0..3000).map(|n| doc! { "_id": n, "fill": "x".repeat(10_000) }).collect()).await;
+    let listed = bench.listed("c").await;
+    let proxy = FaultProxy::start(crate::shared(Version::V6_0).await.hosts()[0].clone()).await.expect("a proxy");
+    let uri = format!("mongodb://{}/?directConnection=true", proxy.address());
+    let connection = Connection::open(&uri, &ConnectOptions::default()).await.expect("through the proxy");
+    // Connections from now on, ours too, break in the middle of what a server sends.
+    proxy.set(Fault::CutAfter(9_000_000));
+    let mut read = Box::pin(connection.read_collection(&listed, None));
+    let (mut documents, mut restarts) = (0, 0);
+    while let Some(event) = read.try_next().await.expect("a cut is no error") {
+        match event {
+            ReadEvent::Batch(batch) => documents += batch.documents(),
+            ReadEvent::Restarted { .. } => {
+                (documents, restarts) = (0, restarts + 1);
+                proxy.set(Fault::None);
+            }
+            ReadEvent::Dropped => panic!("it was not dropped"),
+        }
+    }
+    assert_eq!((documents, restarts), (3000, 1));
+}

@@ -1,0 +1,158 @@
+//! Reading, compressing and storing at the same time.
+//!
+//! What one reader brings is compressed beside its reading, by as many workers as there are cores for all readers together, and
+//! appended in its order. Memory is bounded by [`Packing`], not by data: besides the one batch that a reader holds, all readers
+//! together have at most [`FRAMES_BYTES_MAX`] of documents on the way, and what became of them.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use oplogue_format::compression::{Compression, encode_frame};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+
+use super::{Appender, Frame};
+use crate::error::RepositoryError;
+
+/// Documents that are being compressed or wait to be stored, of all readers of a backup. Two frames of the largest document, or eight of
+/// the usual size.
+const FRAMES_BYTES_MAX: usize = 32 << 20;
+/// One permit of the semaphore is so many bytes.
+const UNIT_BYTES: usize = 4 << 10;
+
+/// Whole documents, one after the other, and how many they are.
+pub struct Batch {
+    pub bytes: Vec<u8>,
+    pub documents: u64,
+}
+
+/// What bounds the work of all readers of one backup. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Packing {
+    bytes: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
+}
+
+impl Packing {
+    pub(crate) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { bytes: Arc::new(Semaphore::new(FRAMES_BYTES_MAX / UNIT_BYTES)), workers: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Waits until so many bytes may be on the way. More than there is room for at all may go alone.
+    async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = bytes.min(FRAMES_BYTES_MAX).div_ceil(UNIT_BYTES);
+        // The semaphore is never closed.
+        self.bytes.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)).await.ok()
+    }
+
+    /// Compresses once a worker is free.
+    async fn pack(&self, compression: Compression, raw: Bytes, documents: u64) -> Frame {
+        // The semaphore is never closed.
+        let _worker = self.workers.acquire().await.ok();
+        pack(compression, raw, documents).await
+    }
+}
+
+/// Compresses on a blocking thread.
+pub(super) async fn pack(compression: Compression, raw: Bytes, documents: u64) -> Frame {
+    if compression == Compression::None {
+        return Frame { stored: raw.clone(), raw, documents };
+    }
+    let compressed = tokio::task::spawn_blocking(move || Frame { stored: Bytes::from(encode_frame(compression, &raw)), raw, documents });
+    compressed.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+}
+
+struct Packed {
+    frame: Frame,
+    /// Given back when the frame is stored.
+    room: Option<OwnedSemaphorePermit>,
+}
+
+type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A frame that waits for room, its documents in hand.
+struct Entering {
+    raw: Bytes,
+    documents: u64,
+    room: Pending<Option<OwnedSemaphorePermit>>,
+}
+
+impl Appender {
+    /// Appends everything that comes, in its order, and finishes. Dropped, what was appended stays in the unfinished object.
+    ///
+    /// # Errors
+    /// The first one, of the stream or of the storage.
+    pub async fn append_all<E>(mut self, batches: impl Stream<Item = Result<Batch, E>> + Send) -> Result<(), E>
+    where
+        E: From<RepositoryError>,
+    {
+        let mut batches = std::pin::pin!(batches);
+        let mut ended = false;
+        // The frames of this reader, by how far they are: the oldest is stored while those behind it are compressed and read.
+        let mut entering: Option<Entering> = None;
+        let mut packing: VecDeque<JoinHandle<Packed>> = VecDeque::new();
+        let mut storing: Option<Pending<Result<(), RepositoryError>>> = None;
+        loop {
+            tokio::select! {
+                biased;
+                stored = outcome(storing.as_mut()), if storing.is_some() => {
+                    storing = None;
+                    stored?;
+                }
+                packed = outcome(packing.front_mut()), if storing.is_none() && !packing.is_empty() => {
+                    packing.pop_front();
+                    let Packed { frame, room } = packed.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
+                    let object = self.object.clone();
+                    storing = Some(Box::pin(async move {
+                        let stored = object.append(frame).await;
+                        drop(room);
+                        stored
+                    }));
+                }
+                room = outcome(entering.as_mut().map(|entering| &mut entering.room)), if entering.is_some() => {
+                    if let Some(Entering { raw, documents, .. }) = entering.take() {
+                        packing.push_back(self.pack(raw, documents, room));
+                    }
+                }
+                batch = batches.next(), if !ended && entering.is_none() => match batch {
+                    Some(batch) => {
+                        let Batch { bytes, documents } = batch?;
+                        self.builder.push_all(bytes, documents);
+                        if self.builder.is_full() {
+                            entering = self.enter();
+                        }
+                    }
+                    None => {
+                        ended = true;
+                        entering = self.enter();
+                    }
+                },
+                else => return Ok(()),
+            }
+        }
+    }
+
+    fn enter(&mut self) -> Option<Entering> {
+        let (raw, documents) = self.builder.take()?;
+        let (packing, bytes) = (self.object.shared.packing.clone(), raw.len());
+        Some(Entering { raw, documents, room: Box::pin(async move { packing.room(bytes).await }) })
+    }
+
+    fn pack(&self, raw: Bytes, documents: u64, room: Option<OwnedSemaphorePermit>) -> JoinHandle<Packed> {
+        let (packing, compression) = (self.object.shared.packing.clone(), self.object.shared.compression);
+        tokio::spawn(async move { Packed { frame: packing.pack(compression, raw, documents).await, room } })
+    }
+}
+
+/// Ends as `future` does; never without one.
+async fn outcome<F: Future + Unpin>(future: Option<&mut F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
