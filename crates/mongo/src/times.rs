@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bson::{Document, doc};
+use bson::{Document, RawDocumentBuf, doc};
 use oplogue_domain::OplogTime;
 
 use crate::command::{Patience, decoded, oplog_time};
@@ -104,14 +104,14 @@ impl Connection {
         oplog_time(decoded(WHAT, entry)?.get("ts")).ok_or_else(|| MongoError::answer(WHAT, "an entry without `ts`"))
     }
 
-    /// True when the oplog of the server asked holds an entry of exactly this time. False for a time that was rolled back, or that
-    /// belongs to another history.
-    pub async fn oplog_holds(&self, time: OplogTime) -> Result<bool, MongoError> {
+    /// The entry of exactly this time in the oplog of the server asked. `None` for a time that was rolled back; another history may have another
+    /// entry at the same time.
+    pub async fn oplog_entry(&self, time: OplogTime) -> Result<Option<RawDocumentBuf>, MongoError> {
         let command = doc! {
-            "find": "oplog.rs", "filter": { "ts": crate::command::timestamp(time) }, "limit": 1, "projection": { "ts": 1 }, "singleBatch": true,
+            "find": "oplog.rs", "filter": { "ts": crate::command::timestamp(time) }, "limit": 1, "singleBatch": true,
             "readConcern": { "level": "local" },
         };
-        Ok(!self.collect("look for an entry in the oplog", "local", command).await?.is_empty())
+        Ok(self.collect("look for an entry in the oplog", "local", command).await?.into_iter().next())
     }
 
     /// When the oldest transaction began that is neither committed nor aborted, if it has written to the oplog: a snapshot's oplog

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use oplogue_domain::{Catalog, Gap, OplogTime, ReplicaSetName, Resume, resume};
+use bson::RawDocumentBuf;
+use oplogue_domain::{Catalog, Gap, OplogSource, OplogTime, ReplicaSetName, Resume, Slice, resume};
 use oplogue_mongo::Connection;
+use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Refused;
@@ -39,7 +41,7 @@ pub async fn find_start(
         let known = catalog.recorded_gaps.get(replica_set).map_or(&[][..], Vec::as_slice);
         match resume(&catalog, replica_set, window.oldest) {
             Resume::Start(point) => {
-                patience.wait(refuse_other_history(&catalog, replica_set, node, point.from)).await?;
+                patience.wait(refuse_other_history(request, &catalog, replica_set, node, point.from)).await?;
                 if let Some(gap) = point.gap {
                     record(request, known, gap, on_event).await?;
                 }
@@ -66,16 +68,40 @@ pub async fn find_start(
 }
 
 /// The newest slice of ours ends with an entry that a majority had. When the oplog reaches back to it and does not hold it, this is
-/// not the replica set that was sliced, and joining the two would make a timeline that never was.
-async fn refuse_other_history(catalog: &Catalog, replica_set: &ReplicaSetName, node: &Connection, from: OplogTime) -> anyhow::Result<()> {
-    let continues_slice = catalog.newest_slice(replica_set).is_some_and(|slice| slice.range.through == from);
-    if !continues_slice || node.oplog_holds(from).await.context("look for the end of the newest slice in the oplog")? {
+/// not the replica set that was sliced, and joining the two would make a timeline that never was. Its time alone does not tell: idle replica
+/// sets write their first entries of a second at the same times.
+async fn refuse_other_history(
+    request: &SliceRequest,
+    catalog: &Catalog,
+    replica_set: &ReplicaSetName,
+    node: &Connection,
+    from: OplogTime,
+) -> anyhow::Result<()> {
+    let Some(newest) = catalog.newest_slice(replica_set).filter(|slice| slice.range.through == from) else { return Ok(()) };
+    let held = node.oplog_entry(from).await.context("look for the end of the newest slice in the oplog")?;
+    let is_same = match (held, last_entry(&request.repository, newest).await) {
+        (None, _) => false,
+        // What is wrong with a stored slice must not stop new ones; `verify` tells.
+        (Some(_), None) => true,
+        (Some(held), Some(last)) => held == last,
+    };
+    if is_same {
         return Ok(());
     }
     let reason = format!(
-        "the oplog of {replica_set} has no entry at {from}, where its newest slice ends: this is another replica set of the same name, or one that was made anew"
+        "the oplog of {replica_set} does not hold the entry at {from} with which its newest slice ends: this is another replica set of the same name, or one that was made anew"
     );
     Err(Refused::new(reason).advise("slice it into another folder, or move the old slices away").into())
+}
+
+/// `None` when the slice cannot be read to its end.
+async fn last_entry(repository: &Repository, slice: &Slice) -> Option<RawDocumentBuf> {
+    let mut entries = repository.read_oplog(&slice.replica_set, &OplogSource::Slice(slice.clone())).await.ok()?;
+    let mut last = None;
+    while let Some(mut batch) = entries.next_batch().await.ok()? {
+        last = batch.pop().or(last);
+    }
+    last
 }
 
 async fn record(request: &SliceRequest, known: &[Gap], gap: Gap, on_event: OnEvent<'_>) -> anyhow::Result<()> {

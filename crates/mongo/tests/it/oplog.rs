@@ -30,8 +30,10 @@ mod checks {
         let through = bench.connection.append_note("through").await.expect("a note");
         bench.connection.append_note("later").await.expect("a note");
         assert!(bench.connection.majority_time().await.expect("a majority time") >= through);
-        assert!(bench.connection.oplog_holds(from).await.expect("asked"));
-        assert!(!bench.connection.oplog_holds(OplogTime::new(from.seconds, 1_000_000)).await.expect("asked"));
+        let entry = bench.connection.oplog_entry(from).await.expect("asked").expect("it is there");
+        let at = entry.get_timestamp("ts").expect("an entry has a time");
+        assert_eq!(OplogTime::new(at.time, at.increment), from);
+        assert_eq!(bench.connection.oplog_entry(OplogTime::new(from.seconds, 1_000_000)).await.expect("asked"), None);
         let all = times(&bench.connection, from, through).await.expect("read");
         assert_eq!((all.first(), all.last()), (Some(&from), Some(&through)));
         assert!(all.len() > 20 && all.is_sorted());
