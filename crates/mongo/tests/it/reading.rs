@@ -135,14 +135,19 @@ mod checks {
 
     pub async fn a_reader_that_gives_up_leaves_no_cursor(version: Version) {
         let bench = Bench::new(version, "given_up").await;
-        bench.insert("c", many()).await;
+        // More than two batches and what the server runs ahead.
+        let documents: Vec<Document> = (0..7000).map(|n| doc! { "_id": n, "fill": "x".repeat(10_000) }).collect();
+        bench.insert("c", documents).await;
         let listed = bench.listed("c").await;
         for batches in [1, 2] {
             let mut read = Box::pin(bench.connection.read_collection(&listed, None));
             for _ in 0..batches {
                 assert!(matches!(read.try_next().await, Ok(Some(ReadEvent::Batch(_)))));
             }
-            assert!(!bench.cursors("c").await.is_empty(), "the server has the cursor open");
+            let open = oplogue_testkit::wait::until("the server's cursor to be seen", async || {
+                Ok((!bench.cursors("c").await.is_empty()).then_some(()))
+            });
+            open.await.expect("the server has the cursor open");
             drop(read);
             let gone = async {
                 while !bench.cursors("c").await.is_empty() {
