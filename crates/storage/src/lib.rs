@@ -29,6 +29,7 @@ mod encrypted;
 mod error;
 #[cfg(feature = "testing")]
 pub mod fate;
+#[cfg(feature = "testing")]
 pub mod faulty;
 mod filesystem;
 mod memory;
