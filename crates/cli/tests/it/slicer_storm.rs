@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::program::{command, oplogue};
-use crate::stage::newest_moment;
+use crate::stage::{newest, newest_moment};
 
 const KILLS: u32 = 50;
 /// Another one is another storm; this one is always the same, as far as the machine's pace lets it be.
@@ -43,7 +43,8 @@ fn load(client: Client, stop: CancellationToken) -> JoinHandle<()> {
     tokio::spawn(async move {
         let orders = client.database("shop").collection::<Document>("orders");
         let mut turn = 0_i64;
-        while !stop.is_cancelled() {
+        // Its last turn has a transaction.
+        while !stop.is_cancelled() || turn % 5 != 0 {
             turn += 1;
             let documents = (0..20).map(|n| doc! {"_id": turn * 100 + n, "turn": turn, "text": "x".repeat(100)});
             orders.insert_many(documents).await.expect("inserted");
@@ -147,7 +148,8 @@ async fn fifty_kills_and_a_full_disk_lose_nothing_that_was_ever_restorable() {
     }
     stop.cancel();
     loading.await.expect("the load ran");
-    let last = newest_moment(&client, "shop.orders").await;
+    // The commit of a transaction is a command.
+    let last = newest(&client, doc! {"o.applyOps.ns": "shop.orders"}).await;
     let until = format!("{},{}", last.time, last.increment);
     oplogue(&["slice", "--uri", &uri, "--storage", &storage, "--span", "50ms", "--wait", "--until", &until]).await.done();
 
