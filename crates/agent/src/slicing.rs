@@ -15,7 +15,7 @@ use oplogue_api::services::{OplogFacts, SlicingFacts, SlicingState};
 use oplogue_domain::OplogTime;
 use oplogue_engine::compact;
 use oplogue_engine::failure::Refused;
-use oplogue_engine::slice::{self, SliceEvent, SliceRequest};
+use oplogue_engine::slice::{SliceEvent, SliceRequest};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -212,25 +212,11 @@ async fn slice(shared: &std::sync::Arc<Shared>, wish: &SlicingWish, cancel: Canc
         until: None,
     };
     let teller = shared.clone();
-    let (sliced, is_sliced) = watch::channel(None);
     let on_event = move |event: SliceEvent| {
         log(&event);
-        match &event {
-            SliceEvent::Started { replica_set, .. } => drop(sliced.send_replace(Some(replica_set.clone()))),
-            // Somebody else slices, and compacts.
-            SliceEvent::Waiting { .. } => drop(sliced.send_replace(None)),
-            _ => {}
-        }
         tell(&teller, teller.slicing.happened(&event));
     };
-    let (repository, beside) = (request.repository.clone(), cancel.child_token());
-    let slicing = async {
-        let ended = slice::run(request, &on_event, cancel).await;
-        beside.cancel();
-        ended
-    };
-    let (ended, ()) = tokio::join!(slicing, compact::keep(&repository, is_sliced, compact::EVERY, &beside));
-    ended
+    compact::beside_slicing(request, &on_event, cancel).await
 }
 
 fn tell(shared: &Shared, changed: bool) {

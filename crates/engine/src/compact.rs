@@ -19,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backup::clock::unix_seconds;
 use crate::failure::Cancelled;
+use crate::slice::{self, OnEvent, SliceEvent, SliceRequest};
 
 /// Between two compactions of a running slicer.
-pub const EVERY: Duration = Duration::from_secs(3_600);
+const EVERY: Duration = Duration::from_secs(3_600);
 
 /// What to join, and how.
 #[derive(Clone, Debug)]
@@ -101,6 +102,31 @@ pub async fn run(
         }
     }
     Ok(report)
+}
+
+/// Slices, and compacts beside it: at once and every hour, as long as it is this process that slices.
+///
+/// # Errors
+/// Those of [`slice::run`].
+pub async fn beside_slicing(request: SliceRequest, on_event: OnEvent<'_>, cancel: CancellationToken) -> anyhow::Result<()> {
+    let (sliced, is_sliced) = watch::channel(None);
+    let tell = |event: SliceEvent| {
+        match &event {
+            SliceEvent::Started { replica_set, .. } => drop(sliced.send_replace(Some(replica_set.clone()))),
+            // Somebody else slices, and compacts.
+            SliceEvent::Waiting { .. } => drop(sliced.send_replace(None)),
+            _ => {}
+        }
+        on_event(event);
+    };
+    let (repository, beside) = (request.repository.clone(), cancel.child_token());
+    let slicing = async {
+        let ended = slice::run(request, &tell, cancel).await;
+        beside.cancel();
+        ended
+    };
+    let (ended, ()) = tokio::join!(slicing, keep(&repository, is_sliced, EVERY, &beside));
+    ended
 }
 
 /// Compacts with the usual policies at once, and every so often, as long as there is a replica set that is sliced here. Tells the log.

@@ -17,11 +17,12 @@ mod object;
 mod sample;
 mod slices;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
 use oplogue_domain::damage::{Loss, Remaining, remaining};
-use oplogue_domain::{BackupName, Catalog, ReplicaSetName, Slice};
+use oplogue_domain::{BackupName, Catalog, OplogRange, ReplicaSetName, Slice};
 use oplogue_format::pbm::layout::{self, Located};
 use oplogue_format::sidecar;
 use oplogue_repository::Repository;
@@ -150,6 +151,17 @@ impl Notes {
 
     fn remark(&mut self, text: impl Into<String>) {
         self.remarks.push(text.into());
+    }
+
+    /// Ranges of the slices of `replica_set` that were found to be gone.
+    fn gone(&self, replica_set: &ReplicaSetName) -> BTreeSet<OplogRange> {
+        let losses = self.findings.iter().map(|finding| &finding.loss);
+        losses
+            .filter_map(|loss| match loss {
+                Loss::Gone(slice) if slice.replica_set == *replica_set => Some(slice.range),
+                _ => None,
+            })
+            .collect()
     }
 
     fn take(&mut self, other: Self) {

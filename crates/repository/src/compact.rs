@@ -28,6 +28,7 @@ use crate::documents::DocumentStream;
 use crate::error::RepositoryError;
 use crate::frames::{FrameBuilder, Tally, Written};
 use crate::object::ObjectRef;
+use crate::slices::facts_of;
 
 /// Records and continuations deleted at once. The slices themselves go one by one.
 const DELETIONS_AT_ONCE: usize = 16;
@@ -66,22 +67,12 @@ impl Repository {
         let (previous, continues) = self.links_over(&merge.replaces).await?;
         let (written, first, no_ops) = self.write_joined(merge, &object, compression).await?;
         let record = SliceRecord {
-            replica_set: merge.replica_set.clone(),
-            range: merge.range,
-            object: object.clone(),
-            stored_bytes: written.stored_bytes,
-            stored_crc64: written.stored_crc64,
-            stored_hash: Some(written.stored_hash),
-            raw_bytes: written.bytes,
-            raw_crc64: written.crc64,
-            entries: written.documents,
             no_ops,
             first,
-            last: Some(merge.range.through),
             previous,
             replaces: merge.replaces.iter().map(|slice| slice.object().into_owned()).collect(),
             continues,
-            written_by: crate::written_by(),
+            ..facts_of(&merge.replica_set, merge.range, &object, &written)
         };
         self.write_slice_record(&record).await?;
         #[cfg(feature = "planted-bugs")]

@@ -18,7 +18,7 @@ use oplogue_format::sidecar::{self, GapRecord, Link, LocatedRecord, SliceRecord,
 
 use crate::Repository;
 use crate::error::RepositoryError;
-use crate::frames::{FrameBuilder, Tally};
+use crate::frames::{FrameBuilder, Tally, Written};
 
 /// A slice in the making, compressed as it grows, in memory: it is small by the slicer's own limit.
 pub struct SliceBuilder {
@@ -168,22 +168,10 @@ impl Repository {
 
         let written = builder.tally.written();
         let facts = SliceRecord {
-            replica_set: builder.replica_set.clone(),
-            range,
-            object: object.clone(),
-            stored_bytes: written.stored_bytes,
-            stored_crc64: written.stored_crc64,
-            stored_hash: Some(written.stored_hash),
-            raw_bytes: written.bytes,
-            raw_crc64: written.crc64,
-            entries: written.documents,
             no_ops: builder.noops,
             first: builder.first_entry,
-            last: Some(builder.last),
             previous,
-            replaces: Vec::new(),
-            continues: None,
-            written_by: crate::written_by(),
+            ..facts_of(&builder.replica_set, range, &object, &written)
         };
         let link = self.write_slice_record(&facts).await?;
         // Set once, and only here.
@@ -258,5 +246,28 @@ impl Repository {
             GapRecord { replica_set: gap.replica_set.clone(), range: gap.range, reason: gap.reason.clone(), recorded_seconds: now };
         self.storage.put(&name, record.to_json().into()).await?;
         Ok(())
+    }
+}
+
+/// The record of a slice that was stored and stands for no others, without what the writing of the object does not tell: no-ops, the first entry,
+/// the slice before.
+pub(crate) fn facts_of(replica_set: &ReplicaSetName, range: OplogRange, object: &str, written: &Written) -> SliceRecord {
+    SliceRecord {
+        replica_set: replica_set.clone(),
+        range,
+        object: object.to_owned(),
+        stored_bytes: written.stored_bytes,
+        stored_crc64: written.stored_crc64,
+        stored_hash: Some(written.stored_hash),
+        raw_bytes: written.bytes,
+        raw_crc64: written.crc64,
+        entries: written.documents,
+        no_ops: 0,
+        first: None,
+        last: Some(range.through),
+        previous: None,
+        replaces: Vec::new(),
+        continues: None,
+        written_by: crate::written_by(),
     }
 }

@@ -32,6 +32,8 @@ pub enum Fate {
     Done,
     /// Nothing is done, and the caller hears that the storage is away.
     Failed,
+    /// Of a put or a piece: nothing is done, and the caller hears that there is no room.
+    Full,
     /// It is done, and the caller hears that the storage is away. Of a read: the connection breaks in the middle.
     Unheard,
     /// Of a put: nothing is done yet, and the caller hears that the storage is away. See [`Fates::later`].
@@ -48,8 +50,12 @@ pub struct Landing {
 }
 
 /// Decides, and is told what it brought about.
+#[async_trait]
 pub trait Fates: Send + Sync + 'static {
     fn fate(&self, action: Action<'_>) -> Fate;
+
+    /// Waited for before a put is decided: whoever holds objects back does it here.
+    async fn before_put(&self) {}
 
     /// A put that was [`Fate::Late`]. To be put by whoever decides when, or never.
     fn later(&self, landing: Landing) {
@@ -74,10 +80,15 @@ impl Fated {
         StorageError::Unavailable { at: Attempt::new(&self.inner.location(""), format!("{action:?}")).because("a fault of the test") }
     }
 
+    fn full(&self, action: Action<'_>) -> StorageError {
+        StorageError::NoSpace { at: Attempt::new(&self.inner.location(""), format!("{action:?}")).because("a fault of the test") }
+    }
+
     /// For what is done or not done.
     fn decide(&self, action: Action<'_>) -> Result<(), StorageError> {
         match self.faults.fate(action) {
             Fate::Done => Ok(()),
+            Fate::Full => Err(self.full(action)),
             _ => Err(self.away(action)),
         }
     }
@@ -95,9 +106,11 @@ impl Backend for Fated {
 
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
         let action = Action::Put(key);
+        self.faults.before_put().await;
         match self.faults.fate(action) {
             Fate::Done => self.inner.put(key, bytes).await,
             Fate::Failed => Err(self.away(action)),
+            Fate::Full => Err(self.full(action)),
             Fate::Unheard => {
                 self.inner.put(key, bytes).await?;
                 Err(self.away(action))
@@ -240,7 +253,7 @@ mod tests {
         assert_eq!(faults.landings.lock().expect("one thread")[0].key, "shop/b");
         next(Fate::Corrupted);
         assert!(storage.put("c", bytes.clone()).await.is_ok());
-        assert_eq!(inner.get("c").await.ok().as_deref(), Some(&b"helmo"[..]));
+        assert_eq!(inner.get("c").await.ok().as_deref(), Some(&b"hemlo"[..]));
         // A broken connection is taken up again.
         next(Fate::Unheard);
         assert_eq!(storage.get("a").await.ok(), Some(bytes));

@@ -8,7 +8,9 @@
 pub mod azurite;
 pub mod browser;
 pub mod certificates;
+pub mod dice;
 pub mod downloads;
+pub mod every_version;
 pub mod fake_mongos;
 pub mod fault_proxy;
 pub mod folder;
@@ -29,6 +31,7 @@ pub mod wait;
 pub use azurite::{Azurite, AzuriteContainer};
 pub use browser::Browser;
 pub use certificates::Certificates;
+pub use dice::Dice;
 pub use fake_mongos::FakeMongos;
 pub use fault_proxy::{Fault, FaultProxy};
 pub use oplogue::OplogueServer;

@@ -5,6 +5,7 @@
 use bson::oid::ObjectId;
 use bson::raw::cstr;
 use bson::{DateTime, RawDocumentBuf, doc, rawdoc};
+use oplogue_testkit::Dice;
 
 use super::wire::{Wire, message};
 
@@ -173,20 +174,16 @@ pub fn drop_indexes(wire: &mut Wire) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SplitMix64: small, quick, and the same everywhere.
-pub struct Random(u64);
+/// What documents are made of: the same for the same seed.
+pub struct Random(Dice);
 
 impl Random {
     pub fn new(seed: u64) -> Random {
-        Random(seed)
+        Random(Dice::new(seed))
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     fn text(&mut self, bytes: usize) -> String {

@@ -4,7 +4,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use oplogue_engine::compact;
 use oplogue_engine::slice::{self, SliceEvent, SliceRequest};
-use tokio::sync::watch;
 
 use crate::args::SliceArgs;
 use crate::failure::Exit;
@@ -26,13 +25,7 @@ pub async fn run(args: SliceArgs, output: Output) -> anyhow::Result<Exit> {
         until: args.until,
     };
     let stop = cancel.clone();
-    let (sliced, is_sliced) = watch::channel(None);
     let tell = move |event: SliceEvent| {
-        match &event {
-            SliceEvent::Started { replica_set, .. } if args.compact => drop(sliced.send_replace(Some(replica_set.clone()))),
-            SliceEvent::Waiting { .. } => drop(sliced.send_replace(None)),
-            _ => {}
-        }
         let told = output.line(|| SliceEventJson::from(&event), |style| text::slicing::event(&event, style));
         if let Err(error) = told {
             // Nobody would ever hear of what happens from here on.
@@ -40,14 +33,11 @@ pub async fn run(args: SliceArgs, output: Output) -> anyhow::Result<Exit> {
             stop.cancel();
         }
     };
-    let (repository, beside) = (request.repository.clone(), cancel.child_token());
-    let slicing = async {
-        let ended = slice::run(request, &tell, cancel).await;
-        beside.cancel();
-        ended
-    };
-    let (ended, ()) = tokio::join!(slicing, compact::keep(&repository, is_sliced, compact::EVERY, &beside));
-    ended?;
+    if args.compact {
+        compact::beside_slicing(request, &tell, cancel).await?;
+    } else {
+        slice::run(request, &tell, cancel).await?;
+    }
     Ok(Exit::Done)
 }
 

@@ -12,7 +12,7 @@ use mongodb::Client;
 use oplogue_domain::{OplogSource, OplogTime, timeline};
 use oplogue_repository::Repository;
 use oplogue_storage::{Storage, StorageOptions};
-use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, SmallDisk, capture, differences, wait};
+use oplogue_testkit::{Dice, ReplicaSet, ReplicaSetOptions, SmallDisk, capture, differences, wait};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,19 +24,6 @@ const KILLS: u32 = 50;
 /// Another one is another storm; this one is always the same, as far as the machine's pace lets it be.
 const SEED: u64 = 0x0410_9E05_51CE_5EED;
 const DISK_BYTES: u64 = 32 << 20;
-
-/// Numbers from a seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 /// Clients: inserts, updates, and a transaction now and then.
 fn load(client: Client, stop: CancellationToken) -> JoinHandle<()> {
@@ -119,7 +106,7 @@ async fn fifty_kills_and_a_full_disk_lose_nothing_that_was_ever_restorable() {
 
     let stop = CancellationToken::new();
     let loading = load(client.clone(), stop.clone());
-    let (mut dice, mut reported, mut restorable, mut starts, mut failures) = (Dice(SEED), Vec::new(), Vec::new(), 0, 0);
+    let (mut dice, mut reported, mut restorable, mut starts, mut failures) = (Dice::new(SEED), Vec::new(), Vec::new(), 0, 0);
     for kill in 0..KILLS {
         // For ten of its lives it has no room.
         if let Some(disk) = disk.as_ref().filter(|_| kill == 20) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use oplogue_domain::Namespace;
 use oplogue_fold::Tally;
 use oplogue_mongo::{Connection, DocumentBatch, MongoError};
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::fold::Way;
 use super::journal::Journal;
 use super::plan::RestorePlan;
-use super::source::Source;
+use super::source::{Batch, Source};
 use super::work::Work;
 use crate::failure::Cancelled;
 use crate::progress::{Progress, Step, Unit};
@@ -146,49 +146,51 @@ impl Loading<'_> {
 
     /// Inserts the documents as they were stored, without looking at them. Returns how many that were.
     async fn fill_untouched(self, one: &Work, stream: ByteStream) -> anyhow::Result<u64> {
-        let namespace = data_namespace(one);
-        let in_flight = if one.is_capped() { 1 } else { BATCHES_IN_FLIGHT };
         let batches =
             futures::stream::try_unfold(
                 stream,
                 |mut stream| async move { anyhow::Ok(stream.next_batch().await?.map(|batch| (batch, stream))) },
             );
-        let inserted = batches.map_ok(|StoredBatch { bytes, documents, room }| {
-            let namespace = &namespace;
-            async move {
-                if self.cancel.is_cancelled() {
-                    return Err(Stopped.into());
-                }
-                let batch = DocumentBatch::from_bytes(bytes).context("the stored documents are not BSON")?;
-                self.connection.insert_documents(namespace, &batch).await?;
-                let bytes = batch.bytes().len() as u64;
-                // Others may have the memory now, also while this one is held back.
-                drop((batch, room));
-                self.progress.advance(Step::Load, bytes);
-                self.brake.moved(bytes, documents).await;
-                anyhow::Ok(documents)
-            }
-        });
-        inserted.try_buffered(in_flight).try_fold(0, |sum, one| async move { Ok(sum + one) }).await
+        // With the batch goes its room: others may have the memory once it is inserted, also while this one is held back.
+        let insert = async |namespace: &Namespace, StoredBatch { bytes, documents, room: _room }| {
+            let batch = DocumentBatch::from_bytes(bytes).context("the stored documents are not BSON")?;
+            self.connection.insert_documents(namespace, &batch).await?;
+            anyhow::Ok((batch.bytes().len() as u64, documents))
+        };
+        self.insert_all(one, batches, insert).await
     }
 
     /// Inserts everything that the source gives. Returns how many documents that were.
     async fn fill(self, one: &Work, source: &mut Source) -> anyhow::Result<u64> {
+        let batches =
+            futures::stream::try_unfold(source, |source| async move { anyhow::Ok(source.next().await?.map(|batch| (batch, source))) });
+        let insert = async |namespace: &Namespace, batch: Batch| {
+            self.connection.insert_batch(namespace, &batch.documents).await?;
+            anyhow::Ok((batch.read_bytes, batch.documents.len() as u64))
+        };
+        self.insert_all(one, batches, insert).await
+    }
+
+    /// Gives every batch to `insert`, some at once, which says how many bytes were read for it and how many documents it had. Returns how
+    /// many documents there were.
+    async fn insert_all<B>(
+        self,
+        one: &Work,
+        batches: impl Stream<Item = anyhow::Result<B>>,
+        insert: impl AsyncFn(&Namespace, B) -> anyhow::Result<(u64, u64)>,
+    ) -> anyhow::Result<u64> {
         let namespace = data_namespace(one);
         // The order of a capped collection is part of it.
         let in_flight = if one.is_capped() { 1 } else { BATCHES_IN_FLIGHT };
-        let batches =
-            futures::stream::try_unfold(source, |source| async move { anyhow::Ok(source.next().await?.map(|batch| (batch, source))) });
         let inserted = batches.map_ok(|batch| {
-            let namespace = &namespace;
+            let (namespace, insert) = (&namespace, &insert);
             async move {
                 if self.cancel.is_cancelled() {
                     return Err(Stopped.into());
                 }
-                self.connection.insert_batch(namespace, &batch.documents).await?;
-                self.progress.advance(Step::Load, batch.read_bytes);
-                let documents = batch.documents.len() as u64;
-                self.brake.moved(batch.read_bytes, documents).await;
+                let (bytes, documents) = insert(namespace, batch).await?;
+                self.progress.advance(Step::Load, bytes);
+                self.brake.moved(bytes, documents).await;
                 anyhow::Ok(documents)
             }
         });

@@ -101,14 +101,7 @@ async fn records_without_slices(
 ) -> anyhow::Result<()> {
     let storage = work.repository.storage();
     let there: BTreeSet<OplogRange> = catalog.slices_of(replica_set).iter().map(|slice| slice.range).collect();
-    let told: BTreeSet<OplogRange> = notes
-        .findings
-        .iter()
-        .filter_map(|finding| match &finding.loss {
-            Loss::Gone(slice) if slice.replica_set == *replica_set => Some(slice.range),
-            _ => None,
-        })
-        .collect();
+    let told = notes.gone(replica_set);
     let folder = sidecar::slice_records_folder(replica_set);
     for day in storage.folders(folder.trim_end_matches('/')).await? {
         work.stop_if_cancelled()?;
@@ -132,14 +125,7 @@ async fn records_without_slices(
 
 /// Holes that neither a record of ours nor anything found before explains.
 fn holes(catalog: &Catalog, replica_set: &ReplicaSetName, notes: &mut Notes) {
-    let gone: Vec<OplogRange> = notes
-        .findings
-        .iter()
-        .filter_map(|finding| match &finding.loss {
-            Loss::Gone(slice) if slice.replica_set == *replica_set => Some(slice.range),
-            _ => None,
-        })
-        .collect();
+    let gone = notes.gone(replica_set);
     for hole in unexplained(catalog, replica_set) {
         if gone.iter().any(|gone| gone.after < hole.through && hole.after < gone.through) {
             continue;

@@ -13,7 +13,7 @@ use oplogue_domain::plan::Moment;
 use oplogue_engine::progress::Silent;
 use oplogue_engine::restore::{self, RestoreRequest};
 use oplogue_mongo::{ConnectOptions, Connection};
-use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, State, capture, differences, wait};
+use oplogue_testkit::{Dice, ReplicaSet, ReplicaSetOptions, State, capture, differences, wait};
 use tokio_util::sync::CancellationToken;
 
 use crate::setup::{self, Slicing};
@@ -92,15 +92,6 @@ async fn the_victim() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// splitmix64
-fn dice(state: &mut u64, bound: u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (mixed ^ (mixed >> 31)) % bound
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_killed_at_twenty_moments_ends_as_if_it_had_not_been() -> anyhow::Result<()> {
     let source = source().await?;
@@ -114,7 +105,7 @@ async fn a_restore_killed_at_twenty_moments_ends_as_if_it_had_not_been() -> anyh
         command.args(["--exact", "resume::the_victim", "--ignored", "--nocapture"]).env(VICTIM, &words);
         anyhow::Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?)
     };
-    let (mut seed, mut kills, mut ends, mut went_on, mut kept) = (20_u64, 0, 0, 0, 0);
+    let (mut dice, mut kills, mut ends, mut went_on, mut kept) = (Dice::new(20), 0, 0, 0, 0);
     // What an undisturbed run takes: the kills are spread over that.
     let begun = tokio::time::Instant::now();
     let first = start()?.wait_with_output().await?;
@@ -123,7 +114,7 @@ async fn a_restore_killed_at_twenty_moments_ends_as_if_it_had_not_been() -> anyh
     check(&source, &client).await?;
     while kills < KILLS {
         let mut victim = start()?;
-        let ended = tokio::time::timeout(Duration::from_millis(dice(&mut seed, whole)), victim.wait()).await;
+        let ended = tokio::time::timeout(Duration::from_millis(dice.below(whole)), victim.wait()).await;
         if ended.is_err() {
             victim.start_kill()?;
             kills += 1;

@@ -101,6 +101,15 @@ impl Running {
     }
 }
 
+/// Ends the slicer once it has sliced what is written now, and compares all slices with the server's oplog from `from` on.
+pub async fn end_whole(slicer: Running, client: &Client, repository: &Repository, from: OplogTime) -> anyhow::Result<()> {
+    let written = write(client, 100).await?;
+    slicer.sliced_through(written).await?;
+    slicer.stop().await?;
+    check(client, repository, from).await?;
+    Ok(())
+}
+
 /// A folder in which slicing goes on where the server's oplog is now.
 pub async fn with_a_beginning(set: &ReplicaSet) -> anyhow::Result<(Repository, OplogTime)> {
     let repository = memory();
@@ -273,11 +282,7 @@ async fn a_slicer_whose_lease_is_taken_publishes_nothing_more_until_it_is_back()
     ensure!(matches!(taken, oplogue_mongo::Acquired::Lease(_)), "{taken:?}");
     slicer.wait("the loss to be noticed", |event| matches!(event, SliceEvent::Waiting { .. }).then_some(())).await?;
     slicer.wait("the lease to come back", |event| started(event).filter(|again| *again > fence)).await?;
-    let written = write(&client, 100).await?;
-    slicer.sliced_through(written).await?;
-    slicer.stop().await?;
-    check(&client, &repository, from).await?;
-    Ok(())
+    end_whole(slicer, &client, &repository, from).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,11 +300,7 @@ async fn without_a_backup_the_slicer_waits_for_one() -> anyhow::Result<()> {
     ensure!(why.contains("backup"), "{why}");
     setup::backup(&set, &repository).await?;
     let from = repository.catalog().await?.backups[0].consistent_at();
-    let written = write(&client, 10).await?;
-    slicer.sliced_through(written).await?;
-    slicer.stop().await?;
-    check(&client, &repository, from).await?;
-    Ok(())
+    end_whole(slicer, &client, &repository, from).await
 }
 
 /// A slice of long ago, whose continuation no server has.
@@ -454,11 +455,7 @@ async fn a_storage_that_is_away_is_waited_for_and_nothing_is_lost() -> anyhow::R
     slicer.wait("a failure", |event| matches!(event, SliceEvent::Retrying { .. }).then_some(())).await?;
     std::fs::remove_file(&there)?;
     std::fs::rename(&away, &there)?;
-    let written = write(&client, 10).await?;
-    slicer.sliced_through(written).await?;
-    slicer.stop().await?;
-    check(&client, &repository, from).await?;
-    Ok(())
+    end_whole(slicer, &client, &repository, from).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

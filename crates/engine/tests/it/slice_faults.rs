@@ -16,7 +16,7 @@ use oplogue_storage::faulty::{StorageFault, faulty};
 use oplogue_testkit::{Fault, ReplicaSet, ReplicaSetOptions, wait};
 
 use crate::setup;
-use crate::slice::{Running, check, fail_point, request, rs0, started, with_a_beginning, write};
+use crate::slice::{Running, check, end_whole, fail_point, request, rs0, started, with_a_beginning, write};
 
 fn retrying(event: &SliceEvent) -> Option<String> {
     match event {
@@ -98,11 +98,7 @@ async fn while_the_storage_is_away_it_is_told_that_the_oplog_gets_short() -> any
     let status = oplogue_engine::status::status(&setup::connection(&set).await?, &repository).await?;
     ensure!(status.newest_slice.is_none() || status.headroom_is_short == Some(true), "{:?}", status.headroom_seconds);
     faults.set(StorageFault::None);
-    let written = write(&client, 10).await?;
-    slicer.sliced_through(written).await?;
-    slicer.stop().await?;
-    check(&client, &repository, from).await?;
-    Ok(())
+    end_whole(slicer, &client, &repository, from).await
 }
 
 /// A slicer is frozen in the middle of an upload, by its machine or its storage. Another takes over. Then the first wakes up.

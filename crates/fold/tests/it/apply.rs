@@ -8,7 +8,7 @@ mod generate;
 mod handmade;
 mod paths;
 
-crate::on_every_version!(
+oplogue_testkit::on_every_version!(
     an_entry_of_the_oplog_makes_the_document_the_server_has,
     an_entry_applied_to_a_later_document_makes_what_the_server_makes,
     handmade_entries_make_what_the_server_makes_or_are_refused,

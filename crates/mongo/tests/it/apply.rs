@@ -1,6 +1,6 @@
 //! How each version applies operations.
 
-crate::on_every_version!(
+oplogue_testkit::on_every_version!(
     a_batch_is_applied_whole_and_in_order,
     an_update_of_a_missing_document_invents_nothing,
     an_upsert_is_an_upsert,

@@ -1,6 +1,6 @@
 //! Listing collections, and making them again from what was listed.
 
-crate::on_every_version!(
+oplogue_testkit::on_every_version!(
     what_is_listed_can_be_made_again,
     a_collection_keeps_its_uuid_when_told,
     an_index_being_built_is_not_listed,

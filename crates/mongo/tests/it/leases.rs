@@ -1,6 +1,6 @@
 //! Two want one thing.
 
-crate::on_every_version!(
+oplogue_testkit::on_every_version!(
     a_lease_has_one_holder,
     an_expired_lease_is_taken_over_and_its_holder_told,
     of_many_takers_at_once_one_wins,

@@ -106,21 +106,3 @@ impl Bench {
         found.unwrap_or_else(|| panic!("{collection} is listed"))
     }
 }
-
-/// The same check on every release series.
-macro_rules! on_every_version {
-    ($($name:ident),* $(,)?) => { $(
-        mod $name {
-            use oplogue_testkit::Version;
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn v4_2() { super::checks::$name(Version::V4_2).await; }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn v4_4() { super::checks::$name(Version::V4_4).await; }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn v5_0() { super::checks::$name(Version::V5_0).await; }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn v6_0() { super::checks::$name(Version::V6_0).await; }
-        }
-    )* };
-}
-pub(crate) use on_every_version;

@@ -1,6 +1,6 @@
 //! Reading the oplog.
 
-crate::on_every_version!(
+oplogue_testkit::on_every_version!(
     entries_come_in_order_with_both_ends,
     a_rolled_over_oplog_is_an_error,
     a_transaction_that_has_written_is_found_open,

@@ -1,6 +1,10 @@
 //! Users, roles and privileges.
 
-crate::on_every_version!(root_can_restore, users_and_roles_are_merged_without_locking_us_out, what_the_printed_commands_grant_is_enough);
+oplogue_testkit::on_every_version!(
+    root_can_restore,
+    users_and_roles_are_merged_without_locking_us_out,
+    what_the_printed_commands_grant_is_enough
+);
 
 mod checks {
     use bson::{Document, doc};

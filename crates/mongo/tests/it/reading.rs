@@ -1,6 +1,6 @@
 //! Reading a collection while things happen to it.
 
-crate::on_every_version!(
+oplogue_testkit::on_every_version!(
     every_document_is_in_exactly_one_part,
     a_drop_ends_the_read_and_is_told,
     a_rename_begins_the_read_again,

@@ -1,6 +1,6 @@
 //! Documents go in exactly as they are.
 
-crate::on_every_version!(
+oplogue_testkit::on_every_version!(
     nothing_is_changed_on_the_way_in,
     a_document_that_is_there_twice_is_inserted_once,
     a_large_load_is_cut_into_commands,

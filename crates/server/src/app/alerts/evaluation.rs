@@ -189,7 +189,7 @@ fn write(
             tx.prepare_cached(
                 "INSERT OR IGNORE INTO alert_deliveries (alert_id, contact_point_id, contact_point, what, state, next_at, at) \
                  SELECT alert_id, contact_point_id, contact_point, 'resolved', 'queued', ?2, ?2 FROM alert_deliveries \
-                 WHERE alert_id = ?1 AND what = 'firing' AND state <> 'given_up'",
+                 WHERE alert_id = ?1 AND what = 'firing' AND state <> 'given_up' ORDER BY id",
             )?
             .execute(params![id, now.to_string()])?;
             tx.prepare_cached(
