@@ -152,8 +152,8 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
     let mut oplog = oplog::Recording::start(node.clone(), first, request.compression, progress.clone())?;
     let mut collections = again("list the collections", progress, || node.list_collections(&request.selection)).await?;
     notes.extend(note_unmatched(&request.selection, &collections)?);
-    // The largest first: they would otherwise be what everybody waits for at the end.
-    collections.sort_by_key(|collection| std::cmp::Reverse(collection.bytes));
+    // What takes longest first: it would otherwise be what everybody waits for at the end.
+    collections.sort_by_key(|collection| std::cmp::Reverse(documents::effort(collection.bytes, collection.documents)));
     let mut writer = request.repository.begin_snapshot(name.clone(), replica_set.name.clone(), request.compression);
     let unknown = writer.assign(collections.iter().map(|collection| &collection.spec.namespace));
     progress.end(Step::Prepare);

@@ -1,13 +1,17 @@
 //! Documents on their way from or to a collection.
 
-use bson::{RawBson, RawDocument};
+use std::sync::Arc;
 
+use bson::{RawBson, RawDocument};
+use bytes::Bytes;
+
+use crate::buffers::{Buffer, Buffers};
 use crate::wire::elements;
 
 /// Complete documents, one after another, as in a file of BSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentBatch {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     documents: usize,
     /// Where the last one begins.
     last: usize,
@@ -25,15 +29,16 @@ impl DocumentBatch {
                 return None;
             }
         }
-        Some(Self { bytes, documents, last })
+        Some(Self { bytes: bytes.into(), documents, last })
     }
 
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// Its bytes. Where they came from an own connection, the buffer is used again when they are dropped.
+    pub fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self.bytes)
     }
 
     /// How many.
@@ -68,7 +73,12 @@ impl DocumentBatch {
     }
 
     pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+        Self { bytes: Vec::with_capacity(bytes).into(), ..Self::default() }
+    }
+
+    /// Empty, to be filled into a buffer of these.
+    pub(crate) fn within(buffers: &Arc<Buffers>) -> Self {
+        Self { bytes: Buffer::of(buffers), ..Self::default() }
     }
 
     /// Whether a document of so many bytes fits, when a batch should not exceed `bytes_max`. One always does.
@@ -78,9 +88,7 @@ impl DocumentBatch {
 
     /// A document of so many bytes is about to be appended, in parts.
     pub(crate) fn begin(&mut self, bytes: usize, bytes_max: usize) {
-        if self.bytes.capacity() == 0 {
-            self.bytes.reserve_exact(bytes.max(bytes_max));
-        }
+        self.bytes.make_room(bytes, bytes_max);
         self.last = self.bytes.len();
     }
 
@@ -92,8 +100,9 @@ impl DocumentBatch {
 
     /// Without a document that was begun and never completed.
     pub(crate) fn whole_only(mut self) -> Self {
-        self.bytes.truncate(self.slices().map(<[u8]>::len).sum());
-        Self::from_bytes(self.bytes).unwrap_or_default()
+        let whole = self.slices().map(<[u8]>::len).sum();
+        self.bytes.truncate(whole);
+        Self::from_bytes(self.bytes.to_vec()).unwrap_or_default()
     }
 }
 
@@ -114,8 +123,8 @@ mod tests {
         documents.iter().for_each(|document| pushed.push(document));
         assert_eq!(pushed, batch);
         let first = documents[0].as_bytes().len();
-        let torn = DocumentBatch { bytes: bytes[..bytes.len() - 1].to_vec(), documents: 1, last: first };
-        assert_eq!(torn.whole_only(), DocumentBatch { bytes: bytes[..first].to_vec(), documents: 1, last: 0 });
+        let torn = DocumentBatch { bytes: bytes[..bytes.len() - 1].to_vec().into(), documents: 1, last: first };
+        assert_eq!(torn.whole_only(), DocumentBatch { bytes: bytes[..first].to_vec().into(), documents: 1, last: 0 });
         assert_eq!(batch.clone().whole_only(), batch);
         for cut in (1..bytes.len()).filter(|cut| *cut != first) {
             assert_eq!(DocumentBatch::from_bytes(bytes[..cut].to_vec()), None, "{cut}");

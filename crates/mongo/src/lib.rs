@@ -11,6 +11,7 @@
 
 mod apply;
 mod batch;
+mod buffers;
 mod command;
 mod connect;
 mod error;

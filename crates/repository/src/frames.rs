@@ -7,6 +7,7 @@
 mod pipeline;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bson::RawDocumentBuf;
 use bytes::Bytes;
@@ -22,6 +23,9 @@ pub(crate) use pipeline::Packing;
 /// A frame is closed when it holds this many bytes of documents: large enough for every codec to compress well, small
 /// enough that a dozen readers fit in memory.
 pub(crate) const FRAME_BYTES: usize = 4 << 20;
+/// What comes in batches of documents need not be cut and copied for the last byte: this much is a frame, too. Without compression
+/// any size is as good as another.
+const BATCHES_ENOUGH: usize = FRAME_BYTES / 2;
 
 /// What was written, raw and stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,14 +114,19 @@ impl FrameBuilder {
         self.documents += 1;
     }
 
-    /// Whole documents, one after the other.
-    pub(crate) fn push_all(&mut self, bytes: Vec<u8>, documents: u64) {
+    /// Takes whole documents in, one after the other. What makes a frame by itself is never copied. Returns a frame's documents as soon as
+    /// they are enough.
+    pub(crate) fn add(&mut self, bytes: Bytes, documents: u64) -> Option<(Bytes, u64)> {
+        let enough = if self.compression == Compression::None { 1 } else { BATCHES_ENOUGH };
         if self.pending.is_empty() {
-            self.pending = bytes;
-        } else {
-            self.pending.extend_from_slice(&bytes);
+            if bytes.len() >= enough {
+                return Some((bytes, documents));
+            }
+            self.pending.reserve_exact(FRAME_BYTES);
         }
+        self.pending.extend_from_slice(&bytes);
         self.documents += documents;
+        if self.pending.len() >= enough { self.take() } else { None }
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -153,6 +162,8 @@ struct Shared {
     name: String,
     compression: Compression,
     packing: Packing,
+    /// How often it was started over.
+    restarts: AtomicU64,
     open: Mutex<Open>,
 }
 
@@ -164,7 +175,7 @@ struct Open {
 impl DocumentObject {
     pub(crate) fn new(storage: Storage, name: String, compression: Compression, packing: Packing) -> Self {
         let open = Mutex::new(Open { writer: None, tally: Tally::new(compression) });
-        Self { shared: Arc::new(Shared { storage, name, compression, packing, open }) }
+        Self { shared: Arc::new(Shared { storage, name, compression, packing, restarts: AtomicU64::new(0), open }) }
     }
 
     pub fn name(&self) -> &str {
@@ -173,11 +184,19 @@ impl DocumentObject {
 
     /// A hand that appends to the object. Several may work at once; each must be finished.
     pub fn appender(&self) -> Appender {
-        Appender { object: self.clone(), builder: FrameBuilder::new(self.shared.compression) }
+        Appender {
+            object: self.clone(),
+            restarts: self.shared.restarts.load(Ordering::Acquire),
+            builder: FrameBuilder::new(self.shared.compression),
+        }
     }
 
-    async fn append(&self, frame: Frame) -> Result<(), RepositoryError> {
+    /// Does nothing for an appender of before the last restart: a frame of it may have been under way.
+    async fn append(&self, frame: Frame, restarts: u64) -> Result<(), RepositoryError> {
         let mut open = self.shared.open.lock().await;
+        if self.shared.restarts.load(Ordering::Acquire) != restarts {
+            return Ok(());
+        }
         let open = &mut *open;
         let writer = match &mut open.writer {
             Some(writer) => writer,
@@ -197,9 +216,10 @@ impl DocumentObject {
         Ok(open.tally.written())
     }
 
-    /// Throws away what was written, and starts over. Appenders made before must not be used any more.
+    /// Throws away what was written, and starts over. What appenders made before still bring is not taken.
     pub async fn restart(&self) -> Result<(), RepositoryError> {
         let mut open = self.shared.open.lock().await;
+        self.shared.restarts.fetch_add(1, Ordering::Release);
         open.tally = Tally::new(self.shared.compression);
         match open.writer.take() {
             Some(writer) => Ok(writer.abort().await?),
@@ -211,6 +231,8 @@ impl DocumentObject {
 /// Appends documents to a [`DocumentObject`].
 pub struct Appender {
     object: DocumentObject,
+    /// The object's when this was made.
+    restarts: u64,
     builder: FrameBuilder,
 }
 
@@ -231,7 +253,7 @@ impl Appender {
 
     async fn close_frame(&mut self) -> Result<(), RepositoryError> {
         match self.builder.close().await {
-            Some(frame) => self.object.append(frame).await,
+            Some(frame) => self.object.append(frame, self.restarts).await,
             None => Ok(()),
         }
     }

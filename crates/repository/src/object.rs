@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::{Buf, Bytes};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use oplogue_format::checksum::{ContentHash, ContentHasher, Crc64};
 use oplogue_format::compression::Compression;
 use oplogue_format::pbm::layout;
@@ -75,7 +75,9 @@ impl ObjectBytes {
     pub(crate) fn open(runtime: &tokio::runtime::Handle, storage: Storage, object: ObjectRef) -> (Self, Failure) {
         let (sender, pieces) = mpsc::channel(CHUNKS_AHEAD);
         runtime.spawn(async move {
-            let end = match pump(&storage, &object, &sender).await {
+            // Nobody listens any more when the reader was dropped.
+            let send = |chunk| sender.send(Piece::Bytes(chunk)).map(|sent| sent.is_ok());
+            let end = match pump(&storage, &object, send).await {
                 Ok(()) => Piece::End,
                 Err(error) => Piece::Failed(error),
             };
@@ -107,8 +109,11 @@ impl io::Read for ObjectBytes {
     }
 }
 
-/// Sends the object and its parts, in order, and compares what came with what was known.
-async fn pump(storage: &Storage, object: &ObjectRef, sender: &mpsc::Sender<Piece>) -> Result<(), RepositoryError> {
+/// Gives the bytes of the object and of its parts to `take`, in order, until that returns false, and compares what came with what was known.
+pub(crate) async fn pump<F>(storage: &Storage, object: &ObjectRef, mut take: impl FnMut(Bytes) -> F) -> Result<(), RepositoryError>
+where
+    F: Future<Output = bool>,
+{
     let mut sent = Sent::of(object);
     for part in 0.. {
         let name = if part == 0 { object.name.clone() } else { layout::part(&object.name, part) };
@@ -123,7 +128,7 @@ async fn pump(storage: &Storage, object: &ObjectRef, sender: &mpsc::Sender<Piece
             Err(StorageError::NotFound { .. }) => break,
             Err(error) => return Err(error.into()),
         };
-        if !send_all(reader, &name, &mut sent, sender).await? {
+        if !take_all(reader, &name, &mut sent, &mut take).await? {
             return Ok(());
         }
     }
@@ -173,13 +178,16 @@ impl Sent {
     }
 }
 
-/// False when nobody listens any more.
-async fn send_all(
+/// False when no more is wanted.
+async fn take_all<F>(
     mut reader: oplogue_storage::ObjectReader,
     name: &str,
     sent: &mut Sent,
-    sender: &mpsc::Sender<Piece>,
-) -> Result<bool, RepositoryError> {
+    take: &mut impl FnMut(Bytes) -> F,
+) -> Result<bool, RepositoryError>
+where
+    F: Future<Output = bool>,
+{
     while let Some(chunk) = reader.next().await {
         let chunk = chunk.map_err(|error| match error.downcast::<StorageError>() {
             Ok(error) => error.into(),
@@ -188,7 +196,7 @@ async fn send_all(
             }
         })?;
         sent.add(&chunk);
-        if sender.send(Piece::Bytes(chunk)).await.is_err() {
+        if !take(chunk).await {
             return Ok(false);
         }
     }

@@ -124,6 +124,21 @@ impl Repository {
         Ok(sorted_out(collections, server_version, warnings))
     }
 
+    /// Reads an object as it is stored and compares it with what is known of it, the hash above all. Tells `told` of the bytes as they come.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Missing`] and `Damaged`; `Damaged`, too, for an object of which no hash is known: only its documents can be checked.
+    pub async fn check_stored(&self, object: &ObjectRef, mut told: impl FnMut(u64)) -> Result<(), RepositoryError> {
+        if object.stored_hash.is_none() {
+            return Err(RepositoryError::Damaged { object: object.name.clone(), at: 0, why: "no hash of it is known".to_owned() });
+        }
+        let take = |chunk: bytes::Bytes| {
+            told(chunk.len() as u64);
+            std::future::ready(true)
+        };
+        crate::object::pump(&self.storage, object, take).await
+    }
+
     /// The documents of one object.
     pub fn read_documents(&self, object: &ObjectRef) -> DocumentStream {
         DocumentStream::of_documents(self.storage.clone(), object.clone())

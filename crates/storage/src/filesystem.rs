@@ -4,6 +4,7 @@
 //! nothing under its name. Files get mode 0644 and folders 0755 (less the umask), as PBM's, since both may run as different users.
 //! A crash leaves at most a `.oplogue-*.tmp` file. All calls run on blocking threads.
 
+mod direct;
 mod walk;
 mod write;
 
@@ -89,7 +90,7 @@ impl Backend for Filesystem {
         let path = self.root.join(key);
         self.run("write", key, move || {
             let mut aside = write::Aside::create(&path)?;
-            aside.write(&bytes)?;
+            aside.write_whole(&bytes)?;
             aside.publish()
         })
         .await

@@ -69,6 +69,14 @@ impl Reading<'_> {
     }
 }
 
+/// A server takes about as long to read one document as to read so many bytes.
+const DOCUMENT_EFFORT: u64 = 512;
+
+/// How long a collection takes to read, compared with others.
+pub fn effort(bytes: u64, documents: u64) -> u64 {
+    bytes.saturating_add(documents.saturating_mul(DOCUMENT_EFFORT))
+}
+
 /// In how many parts a collection of `bytes` is read. A part costs the server more than a part of a collection read whole: ranges of `_id`
 /// are not how documents lie on disk. So only what would be read when all else is done is read in parts: a collection larger than the
 /// share of one cursor of the whole. Then there are more parts than cursors, so that the last ones are small; not so many that sampling

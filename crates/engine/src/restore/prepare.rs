@@ -252,7 +252,7 @@ async fn check_capped(
     cancel: &CancellationToken,
 ) -> anyhow::Result<(BTreeMap<Namespace, RawBson>, BTreeMap<Namespace, Checked>)> {
     let capped: Vec<&SnapshotCollection> =
-        contents.collections.iter().filter(|one| one.object.is_some() && one.options.get_bool("capped").unwrap_or(false)).collect();
+        contents.collections.iter().filter(|one| one.object.is_some() && check::is_capped(one)).collect();
     let answers = check::check(&request.repository, &capped, request.parallel.max(1), progress, cancel).await?;
     let checked: BTreeMap<Namespace, Checked> = capped.iter().map(|one| one.namespace.clone()).zip(answers).collect();
     let ids = checked.iter().filter_map(|(namespace, checked)| Some((namespace.clone(), checked.last_id.clone()?))).collect();

@@ -9,8 +9,9 @@ use bson::{RawDocument, RawDocumentBuf};
 use super::elements::{self, NoElement};
 use crate::batch::DocumentBatch;
 
-/// A batch is handed on when the next document would make it larger than this. As much as one stored frame holds.
-pub(crate) const BATCH_BYTES: usize = 4 << 20;
+/// A batch is handed on when the next document would make it larger than this. Few enough bytes to stay in a processor's cache on their
+/// way from the socket through checksums to the disk; enough to be worth a change of task.
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// What an answer may hold besides documents.
 pub(crate) const FIELDS_BYTES_MAX: usize = 128 * 1024;
 
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_cut_where_the_next_document_would_make_it_too_large() {
-        let documents: Vec<_> = (0..10).map(|n| rawdoc! { "_id": n, "text": "x".repeat(1_000_000) }).collect();
+        let documents: Vec<_> = (0..10).map(|n| rawdoc! { "_id": n, "text": "x".repeat(BATCH_BYTES / 4 - 1_000) }).collect();
         let (batches, _) = read(whole(&documents).as_bytes(), 100_000).expect("whole");
         assert_eq!(batches.iter().map(DocumentBatch::documents).collect::<Vec<_>>(), [4, 4, 2]);
         assert!(batches.iter().all(|batch| batch.bytes().len() <= BATCH_BYTES));

@@ -101,7 +101,7 @@ impl WireCursor {
             return Err(error);
         }
         let limit = self.connection.limit(Patience::Batch);
-        let mut batch = DocumentBatch::default();
+        let mut batch = DocumentBatch::within(&self.connection.inner.pool.buffers);
         let filled = match tokio::time::timeout(limit, self.fill(&mut batch)).await {
             Ok(filled) => filled,
             Err(_) => Err(MongoError::TimedOut { what: self.what.to_owned(), limit }),

@@ -1,7 +1,7 @@
 //! Connections that wait for their next work.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bson::doc;
@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::Wire;
 use super::open::{NotOpened, Recipe};
+use crate::buffers::Buffers;
 use crate::command::Patience;
 use crate::connect::Connection;
 
@@ -23,6 +24,8 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(20);
 pub(crate) struct Pool {
     recipe: OnceCell<Option<Recipe>>,
     idle: Mutex<Vec<Wire>>,
+    /// For the documents that come over them.
+    pub(crate) buffers: Arc<Buffers>,
     /// Something failed that would fail again: it is the driver's from now on.
     given_up: AtomicBool,
 }

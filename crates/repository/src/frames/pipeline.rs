@@ -26,7 +26,7 @@ const UNIT_BYTES: usize = 4 << 10;
 
 /// Whole documents, one after the other, and how many they are.
 pub struct Batch {
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     pub documents: u64,
 }
 
@@ -96,20 +96,21 @@ impl Appender {
         // The frames of this reader, by how far they are: the oldest is stored while those behind it are compressed and read.
         let mut entering: Option<Entering> = None;
         let mut packing: VecDeque<JoinHandle<Packed>> = VecDeque::new();
-        let mut storing: Option<Pending<Result<(), RepositoryError>>> = None;
+        let mut storing: Option<JoinHandle<Result<(), RepositoryError>>> = None;
         loop {
             tokio::select! {
                 biased;
                 stored = outcome(storing.as_mut()), if storing.is_some() => {
                     storing = None;
-                    stored?;
+                    stored.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))?;
                 }
                 packed = outcome(packing.front_mut()), if storing.is_none() && !packing.is_empty() => {
                     packing.pop_front();
                     let Packed { frame, room } = packed.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
-                    let object = self.object.clone();
-                    storing = Some(Box::pin(async move {
-                        let stored = object.append(frame).await;
+                    let (object, restarts) = (self.object.clone(), self.restarts);
+                    // A task of its own: its checksums are a good part of the whole, and the reading goes on meanwhile.
+                    storing = Some(tokio::spawn(async move {
+                        let stored = object.append(frame, restarts).await;
                         drop(room);
                         stored
                     }));
@@ -122,14 +123,11 @@ impl Appender {
                 batch = batches.next(), if !ended && entering.is_none() => match batch {
                     Some(batch) => {
                         let Batch { bytes, documents } = batch?;
-                        self.builder.push_all(bytes, documents);
-                        if self.builder.is_full() {
-                            entering = self.enter();
-                        }
+                        entering = self.builder.add(bytes, documents).map(|frame| self.enter(frame));
                     }
                     None => {
                         ended = true;
-                        entering = self.enter();
+                        entering = self.builder.take().map(|frame| self.enter(frame));
                     }
                 },
                 else => return Ok(()),
@@ -137,10 +135,9 @@ impl Appender {
         }
     }
 
-    fn enter(&mut self) -> Option<Entering> {
-        let (raw, documents) = self.builder.take()?;
+    fn enter(&self, (raw, documents): (Bytes, u64)) -> Entering {
         let (packing, bytes) = (self.object.shared.packing.clone(), raw.len());
-        Some(Entering { raw, documents, room: Box::pin(async move { packing.room(bytes).await }) })
+        Entering { raw, documents, room: Box::pin(async move { packing.room(bytes).await }) }
     }
 
     fn pack(&self, raw: Bytes, documents: u64, room: Option<OwnedSemaphorePermit>) -> JoinHandle<Packed> {

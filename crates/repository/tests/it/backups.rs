@@ -99,10 +99,13 @@ async fn starting_over_forgets_what_was_written_before() -> Checked {
     let mut writer = repository.begin_snapshot(name("b"), rs0(), Compression::None);
     writer.assign([&namespace]);
     let object = writer.object(&namespace)?;
-    let mut hand = object.appender();
+    let (mut hand, mut late) = (object.appender(), object.appender());
     hand.write(&documents(100)).await?;
     hand.finish().await?;
+    late.write(&documents(10)).await?;
     object.restart().await?;
+    // What was on its way when it began anew belongs to the former beginning.
+    late.finish().await?;
     let mut hand = object.appender();
     hand.write(&documents(3)).await?;
     hand.finish().await?;

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::blocking;
+use super::direct::Direct;
 use crate::backend::WriteObject;
 use crate::error::{Attempt, StorageError};
 
@@ -26,6 +27,7 @@ const CREATE_TRIES: usize = 50;
 /// A file on its way: beside its final place, under another name. Dropped before [`Aside::publish`], it is removed.
 pub(super) struct Aside {
     file: File,
+    direct: Direct,
     aside: PathBuf,
     /// `None` once published.
     path: Option<PathBuf>,
@@ -45,7 +47,7 @@ impl Aside {
             match make_folder(folder).and_then(|()| create_new(folder)) {
                 Ok((file, aside)) => {
                     let path = Some(path.to_owned());
-                    return Ok(Self { file, aside, path });
+                    return Ok(Self { file, direct: Direct::default(), aside, path });
                 }
                 // Left by an earlier process with our id (or by another machine on a shared filesystem), or the folder went.
                 Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) && tries < CREATE_TRIES => {}
@@ -58,12 +60,24 @@ impl Aside {
         }
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes the only bytes of a small object.
+    pub(super) fn write_whole(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)
+    }
+
+    /// Appends `bytes` if that needs no call of the system.
+    fn stage(&mut self, bytes: &[u8]) -> bool {
+        self.direct.stage(bytes)
+    }
+
+    /// Appends `bytes`.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.direct.write(&self.file, bytes)
     }
 
     /// Makes the file durable and visible under its own name.
     pub(super) fn publish(mut self) -> io::Result<()> {
+        self.direct.finish(&self.file)?;
         self.file.sync_all()?;
         let Some(path) = self.path.take() else {
             return Ok(());
@@ -143,6 +157,10 @@ impl Writing {
 #[async_trait]
 impl WriteObject for Writing {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StorageError> {
+        // A copy in memory is not worth another thread.
+        if self.aside.as_mut().is_some_and(|aside| aside.stage(&bytes)) {
+            return Ok(());
+        }
         let mut aside = self.take()?;
         let written = move || aside.write(&bytes).map(|()| aside);
         self.aside = Some(blocking(&self.attempt, &self.key, written).await?);
