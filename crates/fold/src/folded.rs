@@ -8,7 +8,6 @@
 //! update of what is not there is left out, a delete of what is not there is nothing.
 
 use std::collections::HashMap;
-use std::collections::hash_map::IntoIter;
 use std::sync::Arc;
 
 use bson::{RawDocument, RawDocumentBuf};
@@ -75,7 +74,7 @@ enum Rest {
     NotYet,
     /// Whole documents of the capped collection, the last first.
     Ordered(Vec<State>),
-    Held(IntoIter<Box<[u8]>, State>),
+    Held(std::vec::IntoIter<(Box<[u8]>, State)>),
     Spilled(Join),
     Between,
 }
@@ -190,10 +189,15 @@ impl Folded {
 
     fn next_partition(&mut self) -> Result<Option<Rest>, FoldError> {
         // What is in memory first: it makes room.
-        let is_held = |partition: &Partition| matches!(partition, Partition::Held(states) if !states.is_empty());
-        if let Some(partition) = self.partitions.iter_mut().find(|partition| is_held(partition)) {
-            let Partition::Held(states) = std::mem::replace(partition, Partition::Held(HashMap::new())) else { return Ok(None) };
-            return Ok(Some(Rest::Held(states.into_iter())));
+        let held = self.partitions.iter_mut().filter_map(|partition| match partition {
+            Partition::Held(states) if !states.is_empty() => Some(std::mem::take(states)),
+            _ => None,
+        });
+        let mut held: Vec<(Box<[u8]>, State)> = held.flatten().collect();
+        if !held.is_empty() {
+            // As they were inserted: where `_id`s grow, the server's index then grows at its end.
+            held.sort_unstable_by_key(|(_, state)| state.place);
+            return Ok(Some(Rest::Held(held.into_iter())));
         }
         let Some(at) = self.partitions.iter().position(|partition| matches!(partition, Partition::Spilled(_))) else { return Ok(None) };
         let Partition::Spilled(changes) = std::mem::replace(&mut self.partitions[at], Partition::Held(HashMap::new())) else {

@@ -97,3 +97,13 @@ fn an_operation_without_an_id_is_not_folded() {
     let why = fold(1 << 20, Order::Any, &late([insert(doc! { "a": 1 })]), &[]).expect_err("nobody knows of which document");
     assert!(why.contains("which document"), "{why}");
 }
+
+#[test]
+fn what_the_log_made_comes_behind_the_snapshot_in_the_order_in_which_it_was_made() {
+    let made = || (100..400).map(|n| n * 7 % 1_000);
+    let operations = late(made().map(|n| insert(doc! { "_id": n + 1_000 })));
+    let (out, ..) = fold(1 << 20, Order::Any, &operations, &documents(5)).expect("everything can be folded");
+    let ids: Vec<i32> = out.iter().map(|document| document.get_i32("_id").expect("a number")).collect();
+    let expected: Vec<i32> = (0..5).chain(made().map(|n| n + 1_000)).collect();
+    assert_eq!(ids, expected);
+}
