@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bson::{RawDocumentBuf, Timestamp, rawdoc};
-use oplogue_domain::OplogTime;
+use oplogue_domain::{OplogRange, OplogTime};
+use oplogue_format::compression::Compression;
 
 use crate::dice::Dice;
 
@@ -39,6 +40,8 @@ pub struct Lease {
     pub holder: Option<usize>,
     pub fence: u64,
     pub expires: u32,
+    /// What was announced last, by whichever holder: the slice that it was about to store.
+    pub announced: Option<(OplogRange, Compression)>,
 }
 
 impl ReplicaSet {
@@ -139,6 +142,15 @@ impl Lease {
         let ours = self.fence == fence && self.holder.is_some();
         if ours {
             self.expires = now + ttl;
+        }
+        ours
+    }
+
+    /// Says which slice will be stored next. False when somebody else has the lease: then it must not be stored.
+    pub fn announce(&mut self, fence: u64, now: u32, ttl: u32, step: (OplogRange, Compression)) -> bool {
+        let ours = self.renew(fence, now, ttl);
+        if ours {
+            self.announced = Some(step);
         }
         ours
     }

@@ -1,13 +1,13 @@
 //! A slicer: the loop of `oplogue-engine`, a turn at a time, around a replica set that is a model.
 //!
 //! It decides with `resume` and `SliceCutter`, builds with `SliceBuilder`, stores with `write_slice` and `record_gap`. What is its own is the order: lease,
-//! start, reading, cutting, and a last look at the lease before a slice is stored.
+//! start, reading, cutting, and announcing a slice under the lease before it is stored, so that a successor makes the same one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use oplogue_domain::planted::{Bug, is_planted};
-use oplogue_domain::{Decision, Gap, OplogTime, Resume, SliceCutter, SliceProgress, resume};
+use oplogue_domain::{Decision, Gap, OplogRange, OplogTime, Resume, SliceCutter, SliceProgress, resume};
 use oplogue_format::compression::Compression;
 use oplogue_repository::{Repository, RepositoryError, SliceBuilder};
 
@@ -27,7 +27,7 @@ pub struct Slicer {
     pub compression: Compression,
     tenure: Option<Tenure>,
     cutting: Option<Cutting>,
-    /// Asleep between its look at the lease and the storing.
+    /// Asleep between the announcement and the storing.
     asleep: Option<SliceBuilder>,
 }
 
@@ -41,6 +41,8 @@ struct Cutting {
     builder: SliceBuilder,
     since_millis: Option<u64>,
     majority: OplogTime,
+    /// The first slice was announced, and ends here.
+    due: Option<OplogTime>,
 }
 
 /// What a turn came to, for the trace and the tallies.
@@ -95,7 +97,7 @@ impl Slicer {
         match &self.cutting {
             None if cut_off => Turn::Nothing,
             None => self.start(set, now).await.unwrap_or_else(|error| Turn::Failed(error.to_string())),
-            Some(_) => self.cut(set, now, cut_off, sleepy).await,
+            Some(_) => self.cut(set, server_calendar, now, cut_off, sleepy).await,
         }
     }
 
@@ -108,8 +110,11 @@ impl Slicer {
                 if let Some(gap) = &gap {
                     self.repository.record_gap(gap, self.clock.calendar(now)).await?;
                 }
-                let builder = SliceBuilder::new(rs0(), point.from, self.compression);
-                self.cutting = Some(Cutting { builder, since_millis: None, majority: point.from });
+                let announced = set.lease.announced.filter(|(range, _)| range.after == point.from);
+                let compression = announced.map_or(self.compression, |(_, compression)| compression);
+                let builder = SliceBuilder::new(rs0(), point.from, compression);
+                let due = announced.map(|(range, _)| range.through);
+                self.cutting = Some(Cutting { builder, since_millis: None, majority: point.from, due });
                 Ok(Turn::Started(point.from, gap))
             }
             Resume::NeedsBackup { lost } => {
@@ -121,13 +126,17 @@ impl Slicer {
         }
     }
 
-    async fn cut(&mut self, set: &ReplicaSet, now: u32, cut_off: bool, sleepy: bool) -> Turn {
+    async fn cut(&mut self, set: &mut ReplicaSet, server_calendar: u32, now: u32, cut_off: bool, sleepy: bool) -> Turn {
         let steady = self.clock.steady_millis(now);
         let Some(cutting) = &mut self.cutting else { return Turn::Nothing };
         if !cut_off {
             cutting.majority = set.majority_time();
-            if cutting.majority > cutting.builder.last() {
-                let Some(entries) = set.read(cutting.builder.last(), cutting.majority) else {
+            let through = cutting.due.unwrap_or(cutting.majority);
+            if cutting.majority < through {
+                return Turn::Nothing;
+            }
+            if through > cutting.builder.last() {
+                let Some(entries) = set.read(cutting.builder.last(), through) else {
                     self.cutting = None;
                     return Turn::RolledOver;
                 };
@@ -150,7 +159,21 @@ impl Slicer {
             stopping: false,
         };
         let cutter = SliceCutter { span: Duration::from_secs(10), bytes_max: 2_000 };
-        let Decision::Cut { .. } = cutter.decide(&progress) else { return Turn::Nothing };
+        let is_due = cutting.due.take_if(|_| !cut_off).is_some_and(|due| due == cutting.builder.last());
+        if !is_due && !matches!(cutter.decide(&progress), Decision::Cut { .. }) {
+            return Turn::Nothing;
+        }
+        if !is_planted(Bug::FencedSlicerGoesOn) {
+            if cut_off {
+                return Turn::Nothing;
+            }
+            let step = (OplogRange::new(cutting.builder.first(), cutting.builder.last()), cutting.builder.compression());
+            let fence = self.tenure.as_ref().map_or(0, |tenure| tenure.fence);
+            if !set.lease.announce(fence, server_calendar, TTL, step) {
+                (self.tenure, self.cutting) = (None, None);
+                return Turn::Lost;
+            }
+        }
         let next = match cutting.builder.following(self.compression).await {
             Ok(next) => next,
             Err(error) => return Turn::Failed(error.to_string()),

@@ -11,7 +11,7 @@ use oplogue_repository::Repository;
 use oplogue_storage::Storage;
 use oplogue_storage::fate::{Landing, fated};
 
-use crate::check::Memory;
+use crate::check::{self, Memory};
 use crate::clock::{BEGIN, Clock};
 use crate::dice::Dice;
 use crate::faults::{Way, Weather};
@@ -201,10 +201,15 @@ impl World {
         let (due, waiting) = std::mem::take(&mut self.landings).into_iter().partition(|(at, _)| *at <= now);
         self.landings = waiting;
         let due: Vec<(u32, Landing)> = due;
+        let backups = due.iter().any(|(_, landing)| landing.key.ends_with(".pbm.json"));
         for (_, landing) in due {
             self.tell(format!("lands late: {}", landing.key));
             self.tallies.landed_late += 1;
             self.storage.put(&landing.key, landing.bytes).await.expect("memory takes everything");
+        }
+        if backups {
+            // The process that wrote it died before it could take the rest of it away: then it is a backup like any other.
+            check::see_backups(self).await;
         }
     }
 
