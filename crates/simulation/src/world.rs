@@ -7,6 +7,7 @@ use oplogue_domain::compact::Policy as Compaction;
 use oplogue_domain::retention::Policy as Retention;
 use oplogue_domain::{OplogTime, ReplicaSetName};
 use oplogue_format::compression::Compression;
+use oplogue_format::pbm::layout::{self, Located};
 use oplogue_repository::Repository;
 use oplogue_storage::Storage;
 use oplogue_storage::fate::{Landing, fated};
@@ -62,7 +63,7 @@ pub struct World {
     slicers: Vec<Slicer>,
     temper: Temper,
     landings: Vec<(u32, Landing)>,
-    /// Objects that were put by a slicer that was asleep, or that landed late: they may overlap others.
+    /// Objects that were put by a slicer that was asleep, or that landed late: others may be there without them, and they without others.
     pub excused: BTreeSet<String>,
     /// Slices that slicers have put.
     pub cut: BTreeSet<String>,
@@ -201,7 +202,7 @@ impl World {
         let (due, waiting) = std::mem::take(&mut self.landings).into_iter().partition(|(at, _)| *at <= now);
         self.landings = waiting;
         let due: Vec<(u32, Landing)> = due;
-        let backups = due.iter().any(|(_, landing)| landing.key.ends_with(".pbm.json"));
+        let backups = due.iter().any(|(_, landing)| matches!(layout::locate(&landing.key), Located::BackupJson { .. }));
         for (_, landing) in due {
             self.tell(format!("lands late: {}", landing.key));
             self.tallies.landed_late += 1;
