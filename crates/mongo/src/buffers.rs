@@ -20,7 +20,8 @@ impl Buffers {
 
     fn put(&self, mut bytes: Vec<u8>) {
         bytes.clear();
-        if let Ok(mut kept) = self.0.lock()
+        if bytes.capacity() > 0
+            && let Ok(mut kept) = self.0.lock()
             && kept.len() < KEPT_MAX
             && kept.first().is_none_or(|first| first.capacity() == bytes.capacity())
         {
@@ -33,15 +34,14 @@ impl Buffers {
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
+    /// `None`, too, once it is larger than what is kept there.
     home: Option<Arc<Buffers>>,
-    /// Of the size that the home keeps.
-    usual: bool,
 }
 
 impl Buffer {
     /// Without room so far.
     pub(crate) fn of(home: &Arc<Buffers>) -> Self {
-        Self { bytes: Vec::new(), home: Some(home.clone()), usual: false }
+        Self { bytes: Vec::new(), home: Some(home.clone()) }
     }
 
     /// Makes the first room: for `bytes`, or for `usual` of them if that is more.
@@ -49,8 +49,10 @@ impl Buffer {
         if self.bytes.capacity() > 0 {
             return;
         }
-        self.usual = bytes <= usual;
-        match self.home.as_ref().filter(|_| self.usual).and_then(|home| home.take()) {
+        if bytes > usual {
+            self.home = None;
+        }
+        match self.home.as_ref().and_then(|home| home.take()) {
             Some(kept) if kept.capacity() >= bytes => self.bytes = kept,
             _ => self.bytes.reserve_exact(bytes.max(usual)),
         }
@@ -59,7 +61,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(home) = self.home.take().filter(|_| self.usual) {
+        if let Some(home) = self.home.take() {
             home.put(std::mem::take(&mut self.bytes));
         }
     }
@@ -82,7 +84,7 @@ impl Eq for Buffer {}
 
 impl From<Vec<u8>> for Buffer {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, home: None, usual: false }
+        Self { bytes, home: None }
     }
 }
 

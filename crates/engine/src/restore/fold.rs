@@ -109,12 +109,12 @@ pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cance
     // One thread for all of it: memory that one thread took and another gives back is used again late or never.
     let (sender, mut batches) = tokio::sync::mpsc::channel::<Vec<_>>(BATCHES_AHEAD);
     let parallel = inputs.request.parallel;
-    let folding = tokio::spawn(blocking(move || {
+    let folding = tokio::task::spawn_blocking(move || -> anyhow::Result<Ways> {
         while let Some(entries) = batches.blocking_recv() {
             pass.take(&entries)?;
         }
         pass.finish(parallel)
-    }));
+    });
     while let Some(entries) = feed.next().await.context("read the oplog that leads to the moment")? {
         if cancel.is_cancelled() {
             return Err(untouched().into());
@@ -209,11 +209,6 @@ fn add_later(commands: &mut Vec<(String, Document)>, database: String, command: 
     }
     commands.retain(|(_, earlier)| earlier.len() > 1);
     commands.push((database, command));
-}
-
-/// Runs `work` where it may take its time.
-async fn blocking<T: Send + 'static, E: Send + 'static>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
 }
 
 const MORE_ROOM: &str = "give a folder with more room (--temp-dir) or more memory (--fold-memory), or let the server apply the oplog \

@@ -107,14 +107,14 @@ impl Loading<'_> {
         create(self.connection, one).await.with_context(creating)?;
         let why = match way {
             Some(Way::Folded { documents: folded, commands }) => {
-                let idle = folded.is_idle();
-                let mut source = Source::folded(stream().filter(|_| !idle), folded);
-                let documents = match bytes().filter(|_| idle) {
-                    Some(bytes) => self.fill_untouched(one, bytes).await,
-                    None => self.fill(one, &mut source).await,
+                // Where nothing is folded, nothing needs to be looked at.
+                let mut source = (!folded.is_idle()).then(|| Source::folded(stream(), folded));
+                let documents = match &mut source {
+                    Some(source) => self.fill(one, source).await,
+                    None => self.fill_untouched(one, bytes()).await,
                 };
                 let documents = documents.with_context(filling)?;
-                match source.failure() {
+                match source.as_ref().and_then(Source::failure) {
                     None => {
                         for (database, command) in &commands {
                             self.connection
@@ -122,7 +122,7 @@ impl Loading<'_> {
                                 .await
                                 .with_context(|| format!("change the options of `{target}`"))?;
                         }
-                        let mut tally = source.tally();
+                        let mut tally = source.as_ref().map(Source::tally).unwrap_or_default();
                         tally.operations += commands.len() as u64;
                         return Ok(Loaded { id, documents, tally, replay: None });
                     }
@@ -137,15 +137,13 @@ impl Loading<'_> {
             Some(Way::Replayed(why)) => why,
             None => "nothing was folded".to_owned(),
         };
-        let documents = match bytes() {
-            Some(bytes) => self.fill_untouched(one, bytes).await.with_context(filling)?,
-            None => 0,
-        };
+        let documents = self.fill_untouched(one, bytes()).await.with_context(filling)?;
         Ok(Loaded { id, documents, tally: Tally::default(), replay: Some(why) })
     }
 
-    /// Inserts the documents as they were stored, without looking at them. Returns how many that were.
-    async fn fill_untouched(self, one: &Work, stream: ByteStream) -> anyhow::Result<u64> {
+    /// Inserts the documents as they were stored, without looking at them; none where none are stored. Returns how many that were.
+    async fn fill_untouched(self, one: &Work, stream: Option<ByteStream>) -> anyhow::Result<u64> {
+        let Some(stream) = stream else { return Ok(0) };
         let batches =
             futures::stream::try_unfold(
                 stream,

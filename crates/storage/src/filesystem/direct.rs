@@ -14,32 +14,31 @@ const PIECE_BYTES: usize = 2 << 20;
 const ALIGNMENT: usize = 4096;
 
 /// How one file is written.
-#[derive(Default)]
-pub(super) enum Direct {
-    /// Nothing was written yet.
-    #[default]
-    New,
-    /// What was given waits until it makes a whole piece. `on`: pieces were written, and the file is switched.
-    Staging { piece: Piece, on: bool },
-    /// As usual.
-    Plain,
+pub(super) struct Direct {
+    /// What was given waits here until it makes a whole piece. `None`: it is written as usual.
+    piece: Option<Piece>,
+    /// Pieces were written, and the file is switched.
+    on: bool,
+}
+
+impl Default for Direct {
+    fn default() -> Self {
+        Self { piece: Some(Piece::default()), on: false }
+    }
 }
 
 impl Direct {
     /// Takes `bytes` in and writes what makes whole pieces. After an error only dropping the file makes sense.
     pub(super) fn write(&mut self, file: &File, mut bytes: &[u8]) -> io::Result<()> {
-        if matches!(self, Self::New) {
-            *self = Self::Staging { piece: Piece::default(), on: false };
-        }
         while !bytes.is_empty() {
-            let Self::Staging { piece, on } = self else { return write_all(file, bytes) };
+            let Some(piece) = &mut self.piece else { return write_all(file, bytes) };
             bytes = piece.take(bytes);
             if piece.missing() == 0 {
-                *on = *on || switch(file, true).is_ok();
-                let taken = write_piece(file, piece.bytes(), *on)?;
+                self.on = self.on || switch(file, true).is_ok();
+                self.on = write_piece(file, piece.bytes(), self.on)?;
                 piece.filled = 0;
-                if !taken {
-                    *self = Self::Plain;
+                if !self.on {
+                    self.piece = None;
                 }
             }
         }
@@ -48,19 +47,15 @@ impl Direct {
 
     /// Takes all of `bytes` in if that does not make a whole piece, so that nothing has to be written.
     pub(super) fn stage(&mut self, bytes: &[u8]) -> bool {
-        match self {
-            Self::Staging { piece, .. } if bytes.len() < piece.missing() => piece.take(bytes).is_empty(),
-            _ => false,
-        }
+        self.piece.as_mut().filter(|piece| bytes.len() < piece.missing()).is_some_and(|piece| piece.take(bytes).is_empty())
     }
 
     /// Writes what still waits.
     pub(super) fn finish(&mut self, file: &File) -> io::Result<()> {
-        let Self::Staging { piece, on } = std::mem::replace(self, Self::Plain) else { return Ok(()) };
-        if on {
+        if self.on {
             switch(file, false)?;
         }
-        write_all(file, piece.bytes())
+        self.piece.take().map_or(Ok(()), |piece| write_all(file, piece.bytes()))
     }
 }
 
@@ -144,7 +139,7 @@ mod tests {
         for (index, size) in sizes.iter().enumerate() {
             let bytes: Vec<u8> = (0..*size).map(|at| (at * 7 + index) as u8).collect();
             direct.write(&file, &bytes).expect("written");
-            went_on |= matches!(direct, Direct::Staging { on: true, .. });
+            went_on |= direct.on;
             all.extend_from_slice(&bytes);
         }
         direct.finish(&file).expect("written");
