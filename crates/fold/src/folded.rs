@@ -7,16 +7,16 @@
 //! or a state that is ahead of the first operations. The rules are the server's own for initial sync: an insert replaces what is there, an
 //! update of what is not there is left out, a delete of what is not there is nothing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bson::{RawDocument, RawDocumentBuf};
 use oplogue_oplog::CollectionId;
 
 use crate::filter::Filter;
-use crate::gather::{Order, PARTITIONS, Partition, partition_of};
+use crate::gather::{Held, Order, PARTITIONS, Partition, partition_of};
 use crate::join::{Join, Part};
 use crate::limits::Limits;
+use crate::paged::{Entry, Log, in_order};
 use crate::spill::{Record, Run, Spill};
 use crate::state::{Known, State, owned};
 use crate::{FoldError, key};
@@ -48,7 +48,7 @@ pub enum Met {
     Away,
 }
 
-/// What lies in the temporary file.
+/// What lies in the temporary file of partitions that were written down whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spilled {
     pub bytes: u64,
@@ -61,6 +61,7 @@ pub struct Folded {
     id: CollectionId,
     order: Order,
     partitions: Box<[Partition]>,
+    log: Log,
     /// Documents of the snapshot whose partitions are written down, one run for each.
     waiting: Box<[Run]>,
     tally: Tally,
@@ -74,15 +75,23 @@ enum Rest {
     NotYet,
     /// Whole documents of the capped collection, the last first.
     Ordered(Vec<State>),
+    /// What was written down one by one.
+    Paged(std::vec::IntoIter<Entry>),
     Held(std::vec::IntoIter<(Box<[u8]>, State)>),
     Spilled(Join),
     Between,
 }
 
 impl Folded {
-    pub(crate) fn new(id: CollectionId, order: Order, partitions: Box<[Partition]>, tally: Tally, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        id: CollectionId,
+        order: Order,
+        (partitions, log): (Box<[Partition]>, Log),
+        tally: Tally,
+        shared: Arc<Shared>,
+    ) -> Self {
         let waiting = (0..PARTITIONS).map(|_| Run::default()).collect();
-        Self { id, order, partitions, waiting, tally, shared, rest: Rest::NotYet, key: Vec::new() }
+        Self { id, order, partitions, log, waiting, tally, shared, rest: Rest::NotYet, key: Vec::new() }
     }
 
     /// Whether there is anything to do: without it, every document stays as it is.
@@ -111,14 +120,26 @@ impl Folded {
         let hash = key::hash(self.id.0, &self.key);
         let at = partition_of(hash, 0);
         match &mut self.partitions[at] {
-            Partition::Held(states) => {
-                let Some(state) = states.get_mut(self.key.as_slice()) else { return Ok(Met::Kept) };
-                if self.order == Order::Inserted && matches!(state.known, Known::Whole(_)) {
-                    // It was dropped to make room, and inserted again later: it stands where it was inserted.
-                    state.late = 0;
-                    return Ok(Met::Away);
+            Partition::Held(Held { states, paged }) => {
+                if let Some(state) = states.get_mut(self.key.as_slice()) {
+                    if self.order == Order::Inserted && matches!(state.known, Known::Whole(_)) {
+                        // It was dropped to make room, and inserted again later: it stands where it was inserted.
+                        state.late = 0;
+                        return Ok(Met::Away);
+                    }
+                    self.tally.documents_spared += u64::from(state.known == Known::Gone);
+                    return Ok(state.meet(document)?.map_or(Met::Away, Met::Changed));
+                }
+                let Some(entry) = paged.get_mut(hash) else { return Ok(Met::Kept) };
+                let (key, mut state) = self.log.read(*entry, self.shared.spill.as_ref())?;
+                if key != self.key {
+                    return Ok(Met::Kept);
                 }
                 self.tally.documents_spared += u64::from(state.known == Known::Gone);
+                if entry.is_met() {
+                    return Ok(Met::Away);
+                }
+                entry.meet();
                 Ok(state.meet(document)?.map_or(Met::Away, Met::Changed))
             }
             Partition::Spilled(_) if !self.shared.filter.may_hold(hash) => Ok(Met::Kept),
@@ -154,6 +175,16 @@ impl Folded {
                     Some(state) => return whole(state),
                     None => self.rest = Rest::Between,
                 },
+                Rest::Paged(entries) => match entries.next() {
+                    Some(entry) => {
+                        let (_, state) = self.log.read_on(entry, self.shared.spill.as_ref())?;
+                        self.tally.lost_updates += u64::from(state.late);
+                        if let Some(document) = whole(state)? {
+                            return Ok(Some(document));
+                        }
+                    }
+                    None => self.rest = Rest::Between,
+                },
                 Rest::Held(states) => match states.next() {
                     Some((_, state)) => {
                         self.tally.lost_updates += u64::from(state.late);
@@ -177,8 +208,8 @@ impl Folded {
         }
         let mut states: Vec<State> = Vec::new();
         for partition in &mut self.partitions {
-            if let Partition::Held(held) = std::mem::replace(partition, Partition::Held(HashMap::new())) {
-                states.extend(held.into_values());
+            if let Partition::Held(held) = partition {
+                states.extend(std::mem::take(&mut held.states).into_values());
             }
         }
         self.tally.lost_updates += states.iter().map(|state| u64::from(state.late)).sum::<u64>();
@@ -188,19 +219,21 @@ impl Folded {
     }
 
     fn next_partition(&mut self) -> Result<Option<Rest>, FoldError> {
-        // What is in memory first: it makes room.
-        let held = self.partitions.iter_mut().filter_map(|partition| match partition {
-            Partition::Held(states) if !states.is_empty() => Some(std::mem::take(states)),
-            _ => None,
-        });
-        let mut held: Vec<(Box<[u8]>, State)> = held.flatten().collect();
+        let mut parts: Vec<&mut Held> = self.partitions.iter_mut().filter_map(Partition::held_mut).collect();
+        let paged =
+            in_order(parts.iter_mut().flat_map(|held| std::mem::take(&mut held.paged).into_entries()).filter(|entry| !entry.is_met()));
+        if !paged.is_empty() {
+            return Ok(Some(Rest::Paged(paged.into_iter())));
+        }
+        // What is in memory before partitions that are not: it makes room.
+        let mut held: Vec<(Box<[u8]>, State)> = parts.iter_mut().flat_map(|held| std::mem::take(&mut held.states)).collect();
         if !held.is_empty() {
             // As they were inserted: where `_id`s grow, the server's index then grows at its end.
             held.sort_unstable_by_key(|(_, state)| state.place);
             return Ok(Some(Rest::Held(held.into_iter())));
         }
         let Some(at) = self.partitions.iter().position(|partition| matches!(partition, Partition::Spilled(_))) else { return Ok(None) };
-        let Partition::Spilled(changes) = std::mem::replace(&mut self.partitions[at], Partition::Held(HashMap::new())) else {
+        let Partition::Spilled(changes) = std::mem::replace(&mut self.partitions[at], Partition::empty()) else {
             return Ok(None);
         };
         let documents = std::mem::take(&mut self.waiting[at]);

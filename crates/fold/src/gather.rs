@@ -1,8 +1,9 @@
 //! The first half: takes the operations of all collections, in order, and remembers of each document what the end needs.
 //!
 //! Each collection's documents fall into [`PARTITIONS`] by the hash of their key. When all of them together need more memory than they
-//! may, the largest partitions are written down, and whatever comes for them later is written behind it, unread: a "grace" hash join.
-//! A collection that cannot be folded is given up alone, with the reason, and costs nothing from then on.
+//! may, what is known of them is [written down](crate::paged) one by one, and read again where one is needed. When even where it lies
+//! takes too much memory, the largest partitions are written down whole, and whatever comes for them later is written behind it, unread: a
+//! "grace" hash join. A collection that cannot be folded is given up alone, with the reason, and costs nothing from then on.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -15,6 +16,7 @@ use oplogue_oplog::{CollectionId, Kind, Operation};
 use crate::filter::Filter;
 use crate::folded::{Folded, Shared};
 use crate::limits::Limits;
+use crate::paged::{Index, Log, in_order};
 use crate::spill::{Record, Run, Spill};
 use crate::state::{Change, Effect, State, UPSERT, check};
 use crate::{FoldError, Tally, key};
@@ -31,18 +33,68 @@ pub enum Order {
     Inserted,
 }
 
+/// What is known of the documents of a partition, by their keys.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) states: HashMap<Box<[u8]>, State>,
+    /// Of other documents, in the collection's log.
+    pub(crate) paged: Index,
+}
+
 #[derive(Debug)]
 pub(crate) enum Partition {
-    Held(HashMap<Box<[u8]>, State>),
+    Held(Held),
     Spilled(Run),
 }
+
+impl Partition {
+    pub(crate) fn empty() -> Self {
+        Self::Held(Held::default())
+    }
+
+    pub(crate) fn held(&self) -> Option<&Held> {
+        match self {
+            Self::Held(held) => Some(held),
+            Self::Spilled(_) => None,
+        }
+    }
+
+    pub(crate) fn held_mut(&mut self) -> Option<&mut Held> {
+        match self {
+            Self::Held(held) => Some(held),
+            Self::Spilled(_) => None,
+        }
+    }
+}
+
+/// A document that needs more than this part of the memory is not written down by itself,
+const HEAVY: usize = 16;
+/// nor one of so many bytes: the log has no word for it.
+const HEAVY_BYTES: usize = 128 << 20;
+/// The log may have so many times the bytes of the operations in it. Beyond, the same documents are read and written again and again.
+const LOG_GROWTH: u64 = 3;
+
+const SAME_HASH: &str = "two documents have the same hash";
 
 #[derive(Debug)]
 struct Gathered {
     order: Order,
     partitions: Box<[Partition]>,
+    /// Bytes in memory.
     bytes: [usize; PARTITIONS],
+    log: Log,
+    /// Bytes of all operations that were taken.
+    came: u64,
     tally: Tally,
+}
+
+/// An operation on its way: the hash and the bytes of its key, its number among all, and whether it comes after the snapshot's own end.
+#[derive(Clone, Copy)]
+struct Taken<'a> {
+    hash: u64,
+    key: &'a [u8],
+    place: u64,
+    late: bool,
 }
 
 /// Everything that the oplog says of the documents of some collections.
@@ -87,17 +139,18 @@ impl Fold {
     /// Only those of the spill. What cannot be folded is told by [`Fold::finish`].
     pub fn take(&mut self, collection: CollectionId, operation: &Operation, late: bool) -> io::Result<()> {
         let Some(Ok(gathered)) = self.collections.get_mut(&collection) else { return Ok(()) };
-        let Some((id, change)) = parse(operation) else {
+        let parsed = parse(operation).filter(|(id, _)| key::of_document(id, &mut self.key));
+        let Some((_, change)) = parsed else {
             self.give_up(collection, format!("the operation at {:?} does not say of which document it is", operation.time));
             return Ok(());
         };
-        key::of_document(id, &mut self.key);
         let hash = key::hash(collection.0, &self.key);
         let at = partition_of(hash, 0);
         gathered.tally.operations += 1;
         self.places += 1;
         let before = gathered.bytes[at];
-        let taken = gathered.take(at, &self.key, change, (late, self.places), &self.limits, self.spill.as_ref());
+        let taken = Taken { hash, key: &self.key, place: self.places, late };
+        let taken = gathered.take(at, taken, change, &self.limits, self.spill.as_ref());
         if matches!(gathered.partitions[at], Partition::Spilled(_)) {
             self.filter.add(hash);
         }
@@ -107,7 +160,32 @@ impl Fold {
             Err(FoldError::Spill(error)) => return Err(error),
             Err(error) => self.give_up(collection, error.to_string()),
         }
-        if self.bytes > self.limits.gathered_bytes { self.spill_largest() } else { Ok(()) }
+        if self.bytes > self.limits.gathered_bytes { self.make_room() } else { Ok(()) }
+    }
+
+    /// Everything is written down that is known of documents, and where that is not enough, whole partitions are.
+    fn make_room(&mut self) -> io::Result<()> {
+        let ids: Vec<CollectionId> = self.collections.keys().copied().collect();
+        let paged = |gathered: &Result<Gathered, String>| gathered.as_ref().map_or(0, Gathered::paged_bytes);
+        let all: usize = self.collections.values().map(paged).sum();
+        let mut room = self.limits.gathered_bytes.saturating_sub(all);
+        for id in ids {
+            let Some(Ok(gathered)) = self.collections.get_mut(&id) else { continue };
+            if gathered.order == Order::Inserted {
+                continue;
+            }
+            let (before, paged_before): (usize, usize) = (gathered.bytes.iter().sum(), gathered.paged_bytes());
+            let paged = gathered.page_out(id, room + paged_before, &mut self.filter, &self.limits, self.spill.as_ref());
+            room = (room + paged_before).saturating_sub(gathered.paged_bytes());
+            self.bytes = self.bytes - before + gathered.bytes.iter().sum::<usize>();
+            match paged {
+                Ok(()) => {}
+                Err(FoldError::Spill(error)) => return Err(error),
+                Err(error) => self.give_up(id, error.to_string()),
+            }
+        }
+        // Otherwise there is enough room for a good while.
+        if self.bytes > self.limits.gathered_bytes / 4 * 3 { self.spill_largest() } else { Ok(()) }
     }
 
     /// Writes the largest partitions down until half of the memory is free. Doing so rarely and much is cheaper than often and little.
@@ -150,7 +228,12 @@ impl Fold {
         }
         let shared = Arc::new(Shared { spill: self.spill, filter: self.filter, limits: self.limits.shared_by(parallel) });
         let folded = self.collections.into_iter().map(|(id, gathered)| {
-            (id, gathered.map(|gathered| Folded::new(id, gathered.order, gathered.partitions, gathered.tally, Arc::clone(&shared))))
+            (
+                id,
+                gathered.map(|gathered| {
+                    Folded::new(id, gathered.order, (gathered.partitions, gathered.log), gathered.tally, Arc::clone(&shared))
+                }),
+            )
         });
         Ok(folded.collect())
     }
@@ -160,26 +243,36 @@ impl Gathered {
     fn new(order: Order) -> Self {
         Self {
             order,
-            partitions: (0..PARTITIONS).map(|_| Partition::Held(HashMap::new())).collect(),
+            partitions: (0..PARTITIONS).map(|_| Partition::empty()).collect(),
             bytes: [0; PARTITIONS],
+            log: Log::default(),
+            came: 0,
             tally: Tally::default(),
         }
     }
 
-    fn take(
-        &mut self,
-        at: usize,
-        key: &[u8],
-        change: Change<'_>,
-        (late, place): (bool, u64),
-        limits: &Limits,
-        spill: &dyn Spill,
-    ) -> Result<(), FoldError> {
+    fn take(&mut self, at: usize, taken: Taken<'_>, change: Change<'_>, limits: &Limits, spill: &dyn Spill) -> Result<(), FoldError> {
+        let Taken { hash, key, place, late } = taken;
+        self.came += (key.len() + change.bytes()) as u64;
         match &mut self.partitions[at] {
-            Partition::Held(states) => {
+            Partition::Held(Held { states, paged }) => {
                 let (before, state) = match states.get_mut(key) {
                     Some(state) => (state.weight(key.len()), state),
-                    None => (0, states.entry(key.into()).or_insert_with(State::unknown)),
+                    None => {
+                        let (weight, state) = match paged.get(hash) {
+                            None => (0, State::unknown()),
+                            Some(entry) => {
+                                let (found, state) = self.log.read(entry, spill)?;
+                                if found != key {
+                                    return Err(FoldError::CannotFold(SAME_HASH.to_owned()));
+                                }
+                                paged.remove(hash);
+                                (state.weight(key.len()), state)
+                            }
+                        };
+                        self.bytes[at] += weight;
+                        (weight, states.entry(key.into()).or_insert(state))
+                    }
                 };
                 if matches!(change, Change::Insert(_)) {
                     state.place = place;
@@ -206,15 +299,73 @@ impl Gathered {
         Ok(())
     }
 
+    /// Bytes in memory that say where documents were written down.
+    fn paged_bytes(&self) -> usize {
+        self.partitions.iter().filter_map(Partition::held).map(|held| held.paged.bytes()).sum()
+    }
+
+    /// Writes everything down that is known of documents. Where they lie may take `room` in memory. A partition is written down whole when it
+    /// would take more, and when its documents would be read and written again for every change: because one needs much memory by itself,
+    /// or because they have been, again and again.
+    fn page_out(
+        &mut self,
+        id: CollectionId,
+        mut room: usize,
+        filter: &mut Filter,
+        limits: &Limits,
+        spill: &dyn Spill,
+    ) -> Result<(), FoldError> {
+        let heavy = (limits.gathered_bytes / HEAVY).min(HEAVY_BYTES);
+        let again = self.log.bytes() > self.came * LOG_GROWTH + limits.gathered_bytes as u64;
+        let count = self.partitions.iter().filter_map(Partition::held).map(|held| held.states.len()).sum();
+        let mut all: Vec<(Box<[u8]>, State, usize)> = Vec::with_capacity(count);
+        for at in 0..PARTITIONS {
+            let Partition::Held(held) = &mut self.partitions[at] else { continue };
+            let needed = held.paged.bytes_with(held.states.len());
+            if again || needed > room || held.states.iter().any(|(key, state)| state.weight(key.len()) > heavy) {
+                self.spill(id, at, filter, limits.block_bytes, spill)?;
+            } else {
+                room -= needed;
+                all.extend(std::mem::take(&mut held.states).into_iter().map(|(key, state)| (key, state, at)));
+            }
+        }
+        // As they will be asked for: what is there by itself in its order, of the rest those together whose `_id`s are.
+        all.sort_unstable_by(|(key, state, _), (other, than, _)| (state.order(), key).cmp(&(than.order(), other)));
+        for (key, state, at) in all {
+            let Partition::Held(held) = &mut self.partitions[at] else { continue };
+            if !held.paged.insert(key::hash(id.0, &key), self.log.push(&key, &state)?) {
+                return Err(FoldError::CannotFold(SAME_HASH.to_owned()));
+            }
+            self.log.relieve(limits.block_bytes, spill)?;
+        }
+        self.log.flush(spill)?;
+        self.log.forget_block();
+        for (partition, bytes) in self.partitions.iter().zip(&mut self.bytes) {
+            if let Partition::Held(held) = partition {
+                *bytes = held.paged.bytes();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a partition down whole, or what is new of it.
     fn spill(&mut self, id: CollectionId, at: usize, filter: &mut Filter, block_bytes: usize, spill: &dyn Spill) -> io::Result<()> {
         let partition = &mut self.partitions[at];
-        if let Partition::Held(states) = partition {
+        if let Partition::Held(held) = partition {
+            let Held { states, paged } = std::mem::take(held);
             let mut run = Run::default();
-            for (key, state) in states.drain() {
+            for (key, state) in states {
                 filter.add(key::hash(id.0, &key));
                 state.write(&key, &mut run);
                 run.relieve(block_bytes, spill)?;
             }
+            for entry in in_order(paged.into_entries()) {
+                let (key, state) = self.log.read_on(entry, spill)?;
+                filter.add(key::hash(id.0, key));
+                state.write(key, &mut run);
+                run.relieve(block_bytes, spill)?;
+            }
+            self.log.forget_block();
             *partition = Partition::Spilled(run);
         }
         if let Partition::Spilled(run) = partition {
@@ -238,19 +389,18 @@ pub(crate) fn partition_of(hash: u64, depth: u32) -> usize {
     ((hash << (depth * BITS)) >> (u64::BITS - BITS)) as usize
 }
 
-/// The document whose `_id` says what it is about, and what happens to it.
+/// The document whose `_id` should say what it is about, and what happens to it.
 fn parse(operation: &Operation) -> Option<(&RawDocument, Change<'_>)> {
     let o = operation.o.as_ref();
-    let (id, change) = match operation.kind {
-        Kind::Insert => (o, Change::Insert(o)),
-        Kind::Delete => (o, Change::Delete),
+    match operation.kind {
+        Kind::Insert => Some((o, Change::Insert(o))),
+        Kind::Delete => Some((o, Change::Delete)),
         Kind::Update => {
             let of = operation.o2.as_deref()?;
-            (of, Change::Update { of, change: o, upsert: operation.upsert == Some(true) })
+            Some((of, Change::Update { of, change: o, upsert: operation.upsert == Some(true) }))
         }
-        Kind::Command => return None,
-    };
-    matches!(id.get("_id"), Ok(Some(_))).then_some((id, change))
+        Kind::Command => None,
+    }
 }
 
 fn id_of(change: Change<'_>) -> Option<RawBsonRef<'_>> {

@@ -20,6 +20,11 @@ const DEPTH_MAX: usize = 200;
 /// Writes the key of `document` into `key`, which is emptied first. False when it has no readable `_id`.
 pub fn of_document(document: &RawDocument, key: &mut Vec<u8>) -> bool {
     key.clear();
+    if let Some(id) = leading_object_id(document.as_bytes()) {
+        key.push(ElementType::ObjectId as u8);
+        key.extend_from_slice(id);
+        return true;
+    }
     match document.get("_id") {
         Ok(Some(id)) => {
             append(id, key, 0);
@@ -27,6 +32,12 @@ pub fn of_document(document: &RawDocument, key: &mut Vec<u8>) -> bool {
         }
         _ => false,
     }
+}
+
+/// What nearly every document begins with, found without looking at anything else.
+fn leading_object_id(document: &[u8]) -> Option<&[u8; 12]> {
+    let (id, rest) = document.get(4..)?.strip_prefix(b"\x07_id\0")?.split_first_chunk()?;
+    (!rest.is_empty()).then_some(id)
 }
 
 fn append(value: RawBsonRef<'_>, key: &mut Vec<u8>, depth: usize) {

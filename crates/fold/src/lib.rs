@@ -13,6 +13,7 @@ mod gather;
 mod join;
 pub mod key;
 mod limits;
+mod paged;
 mod spill;
 mod state;
 

@@ -17,9 +17,9 @@ impl Limits {
     pub(crate) fn of(memory_bytes_max: usize) -> Self {
         let eighth = memory_bytes_max / 8;
         Self {
-            gathered_bytes: 4 * eighth,
+            gathered_bytes: 5 * eighth,
             filter_bytes: eighth,
-            joined_bytes: 3 * eighth,
+            joined_bytes: 2 * eighth,
             block_bytes: (eighth / 16).clamp(64, BLOCK_BYTES_MAX),
         }
     }

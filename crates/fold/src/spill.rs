@@ -122,14 +122,14 @@ fn each(
     Ok(true)
 }
 
-fn part(bytes: &[u8]) -> io::Result<(&[u8], &[u8])> {
+pub(crate) fn part(bytes: &[u8]) -> io::Result<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_at_checked(4).ok_or_else(torn)?;
     let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
     rest.split_at_checked(length).ok_or_else(torn)
 }
 
 /// Somebody else wrote into the file, or the disk lost it.
-fn torn() -> io::Error {
+pub(crate) fn torn() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the temporary file does not hold what was written to it")
 }
 

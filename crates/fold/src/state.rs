@@ -3,9 +3,11 @@
 //! As little is kept as the end needs: an insert or a delete makes everything before it forgotten, a replacement all changes before it,
 //! and a change of a document that is known whole is made at once.
 
+use std::io;
+
 use bson::{RawDocument, RawDocumentBuf};
 
-use crate::spill::{Record, Run, document};
+use crate::spill::{Record, Run, document, part, torn};
 use crate::{ApplyError, FoldError, apply};
 
 /// One operation on one document.
@@ -30,6 +32,15 @@ impl<'a> Change<'a> {
                 (is_replacement(change) && matches!(change.get("_id"), Ok(Some(_)))).then_some(change)
             }
             Change::Update { .. } | Change::Delete => None,
+        }
+    }
+
+    /// Bytes of what it says.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Change::Insert(document) => document.as_bytes().len(),
+            Change::Update { change, .. } => change.as_bytes().len(),
+            Change::Delete => 0,
         }
     }
 }
@@ -110,6 +121,14 @@ impl State {
         Ok(effect)
     }
 
+    /// First what is there by itself, in the order in which it was inserted.
+    pub(crate) fn order(&self) -> (bool, u64) {
+        match self.known {
+            Known::Whole(_) => (false, self.place),
+            _ => (true, 0),
+        }
+    }
+
     /// Bytes that the state costs with a key of this length.
     pub(crate) fn weight(&self, key_bytes: usize) -> usize {
         let contents = match &self.known {
@@ -133,6 +152,47 @@ impl State {
             }
             Known::Delivered => {}
         }
+    }
+
+    /// Appends all of it, and the key it belongs to.
+    pub(crate) fn encode(&self, key: &[u8], out: &mut Vec<u8>) {
+        let (kind, payloads): (u8, &[Box<[u8]>]) = match &self.known {
+            Known::Changes(changes) => (b'c', changes),
+            Known::Whole(whole) => (b'w', std::slice::from_ref(whole)),
+            Known::Gone => (b'g', &[]),
+            Known::Delivered => (b'd', &[]),
+        };
+        out.push(kind);
+        out.extend_from_slice(&self.late.to_le_bytes());
+        out.extend_from_slice(&self.place.to_le_bytes());
+        out.extend_from_slice(&(payloads.len() as u32).to_le_bytes());
+        for part in std::iter::once(key).chain(payloads.iter().map(|payload| &**payload)) {
+            out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            out.extend_from_slice(part);
+        }
+    }
+
+    /// What [`State::encode`] wrote at the beginning of `bytes`: the key, and the state.
+    pub(crate) fn decode(bytes: &[u8]) -> io::Result<(&[u8], Self)> {
+        let (kind, rest) = bytes.split_first().ok_or_else(torn)?;
+        let (late, rest) = rest.split_first_chunk().ok_or_else(torn)?;
+        let (place, rest) = rest.split_first_chunk().ok_or_else(torn)?;
+        let (count, rest) = rest.split_first_chunk().ok_or_else(torn)?;
+        let (key, mut rest) = part(rest)?;
+        let mut payloads = Vec::new();
+        for _ in 0..u32::from_le_bytes(*count) {
+            let (payload, after) = part(rest)?;
+            payloads.push(Box::from(payload));
+            rest = after;
+        }
+        let known = match (kind, payloads.len()) {
+            (b'c', _) => Known::Changes(payloads),
+            (b'w', 1) => payloads.pop().map(Known::Whole).ok_or_else(torn)?,
+            (b'g', 0) => Known::Gone,
+            (b'd', 0) => Known::Delivered,
+            _ => return Err(torn()),
+        };
+        Ok((key, Self { known, late: u32::from_le_bytes(*late), place: u64::from_le_bytes(*place) }))
     }
 
     /// What becomes of `base`, a document of the snapshot. `None`: nothing is left of it here.

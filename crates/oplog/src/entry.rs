@@ -40,40 +40,45 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// Reads the fields of an oplog document.
     pub fn parse(document: &'a RawDocument) -> Result<Self, OplogError> {
-        // `ts` is the first field before 4.4 and one of the last since then: look it up first, so that errors can name it.
-        let time = match document.get("ts") {
-            Ok(Some(RawBsonRef::Timestamp(time))) => OplogTime::new(time.time, time.increment),
-            Ok(Some(_)) => return Err(OplogError::malformed(None, "`ts` is not a timestamp")),
-            Ok(None) => return Err(OplogError::malformed(None, "it has no `ts`")),
-            Err(error) => return Err(OplogError::malformed(None, error.to_string())),
-        };
-        Self::parse_inner(document, time)
+        Self::parse_at(document, None)
     }
 
     /// Reads an operation inside an `applyOps`, which has no time of its own.
     pub(crate) fn parse_inner(document: &'a RawDocument, time: OplogTime) -> Result<Self, OplogError> {
-        let wrong = |field: &str| OplogError::malformed(time, format!("`{field}` has the wrong type"));
-        let (mut op, mut ns, mut ui, mut o, mut o2) = (None, None, None, None, None);
+        Self::parse_at(document, Some(time))
+    }
+
+    /// `time`: that of the entry around it.
+    fn parse_at(document: &'a RawDocument, time: Option<OplogTime>) -> Result<Self, OplogError> {
+        // It may be one of the last fields: errors of those before it are told with it all the same.
+        let wrong = |reason: String| OplogError::malformed(time.or_else(|| document.get_timestamp("ts").ok().map(oplog_time)), reason);
+        let wrong_type = |field: &str| wrong(format!("`{field}` has the wrong type"));
+        let (mut op, mut ns, mut ui, mut o, mut o2, mut ts) = (None, None, None, None, None, None);
         let (mut upsert, mut lsid, mut txn_number, mut previous, mut multi_op_type) = (None, None, None, None, 0);
         for element in document.iter() {
-            let (key, value) = element.map_err(|error| OplogError::malformed(time, error.to_string()))?;
+            let (key, value) = element.map_err(|error| wrong(error.to_string()))?;
             match (key.as_str(), value) {
                 ("op", RawBsonRef::String(text)) => op = Some(text),
                 ("ns", RawBsonRef::String(text)) => ns = Some(text),
-                ("ui", value) => ui = Some(uuid(value).ok_or_else(|| wrong("ui"))?),
+                ("ui", value) => ui = Some(uuid(value).ok_or_else(|| wrong_type("ui"))?),
                 ("o", RawBsonRef::Document(document)) => o = Some(document),
                 ("o2", RawBsonRef::Document(document)) => o2 = Some(document),
                 ("b", RawBsonRef::Boolean(flag)) => upsert = Some(flag),
                 ("lsid", RawBsonRef::Document(document)) => lsid = Some(document),
-                ("txnNumber", value) => txn_number = Some(integer(value).ok_or_else(|| wrong("txnNumber"))?),
-                ("prevOpTime", value) => previous = optime(value).ok_or_else(|| wrong("prevOpTime"))?,
+                ("txnNumber", value) => txn_number = Some(integer(value).ok_or_else(|| wrong_type("txnNumber"))?),
+                ("prevOpTime", value) => previous = optime(value).ok_or_else(|| wrong_type("prevOpTime"))?,
                 ("multiOpType", value) => {
-                    multi_op_type = integer(value).and_then(|n| i32::try_from(n).ok()).ok_or_else(|| wrong("multiOpType"))?;
+                    multi_op_type = integer(value).and_then(|n| i32::try_from(n).ok()).ok_or_else(|| wrong_type("multiOpType"))?;
                 }
-                (field @ ("op" | "ns" | "o" | "o2" | "b" | "lsid"), _) => return Err(wrong(field)),
+                ("ts", value) if time.is_none() && ts.is_none() => match value {
+                    RawBsonRef::Timestamp(timestamp) => ts = Some(oplog_time(timestamp)),
+                    _ => return Err(OplogError::malformed(None, "`ts` is not a timestamp")),
+                },
+                (field @ ("op" | "ns" | "o" | "o2" | "b" | "lsid"), _) => return Err(wrong_type(field)),
                 _ => {}
             }
         }
+        let time = time.or(ts).ok_or_else(|| OplogError::malformed(None, "it has no `ts`"))?;
         let missing = |field: &str| OplogError::malformed(time, format!("it has no `{field}`"));
         let session = match (lsid, txn_number) {
             (Some(lsid), Some(txn_number)) => Some(Session { lsid, txn_number }),
@@ -110,6 +115,10 @@ impl<'a> Entry<'a> {
             _ => false,
         }
     }
+}
+
+fn oplog_time(timestamp: bson::Timestamp) -> OplogTime {
+    OplogTime::new(timestamp.time, timestamp.increment)
 }
 
 pub(crate) fn uuid(value: RawBsonRef<'_>) -> Option<Uuid> {

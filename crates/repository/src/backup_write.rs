@@ -167,7 +167,14 @@ impl Repository {
 
     /// Begins one replica set's part of a backup. Nothing is stored yet.
     pub fn begin_snapshot(&self, backup: BackupName, replica_set: ReplicaSetName, compression: Compression) -> SnapshotWriter {
-        SnapshotWriter { repository: self.clone(), backup, replica_set, compression, packing: Packing::new(), objects: BTreeMap::new() }
+        SnapshotWriter {
+            repository: self.clone(),
+            backup,
+            replica_set,
+            compression,
+            packing: Packing::new(compression),
+            objects: BTreeMap::new(),
+        }
     }
 
     /// Makes the snapshots a backup: from here on it is listed. Also marks the folder as one that PBM can use.

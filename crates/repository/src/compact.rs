@@ -24,7 +24,7 @@ use oplogue_format::pbm::layout;
 use oplogue_format::sidecar::{self, SliceRecord};
 
 use crate::Repository;
-use crate::documents::DocumentStream;
+use crate::documents::{DocumentStream, EntryStream};
 use crate::error::RepositoryError;
 use crate::frames::{FrameBuilder, Tally, Written};
 use crate::object::ObjectRef;
@@ -203,7 +203,7 @@ struct Entries {
 }
 
 struct Current {
-    stream: DocumentStream,
+    stream: EntryStream,
     piece: OplogPiece,
     last: Option<OplogTime>,
 }
@@ -229,13 +229,8 @@ impl Entries {
             };
             match current.stream.next_batch().await? {
                 Some(batch) => {
-                    for entry in batch {
-                        let time = time_of(&entry, &current.piece)?;
-                        current.last = Some(time);
-                        if current.piece.range.contains(time) {
-                            self.ready.push_back((time, entry));
-                        }
-                    }
+                    current.last = batch.last().map(|(time, _)| *time).or(current.last);
+                    self.ready.extend(batch.into_iter().filter(|(time, _)| current.piece.range.contains(*time)));
                 }
                 None => {
                     current.is_whole()?;
@@ -256,13 +251,4 @@ impl Current {
         let why = format!("its last entry is at {:?}, and its name says {:?}", self.last, slice.range.through);
         Err(RepositoryError::Damaged { object: slice.object().into_owned(), at: 0, why })
     }
-}
-
-fn time_of(entry: &RawDocumentBuf, piece: &OplogPiece) -> Result<OplogTime, RepositoryError> {
-    let time = entry.get_timestamp("ts").map_err(|error| RepositoryError::Damaged {
-        object: piece.source.to_string(),
-        at: 0,
-        why: format!("an oplog entry without its time `ts`: {error}"),
-    })?;
-    Ok(OplogTime::new(time.time, time.increment))
 }

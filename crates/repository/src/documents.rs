@@ -41,7 +41,9 @@ pub struct ReadSummary {
 
 /// Documents in stored order, in batches.
 pub type DocumentStream = BatchStream<Vec<RawDocumentBuf>>;
-/// The same for those who pass them on: a batch is the documents' bytes, one after the other.
+/// Entries of an oplog in order, each once and with its time, in batches.
+pub type EntryStream = BatchStream<Vec<(OplogTime, RawDocumentBuf)>>;
+/// Documents for those who pass them on: a batch is the documents' bytes, one after the other.
 pub type ByteStream = BatchStream<StoredBatch>;
 
 /// Whole documents, one after the other.
@@ -145,14 +147,16 @@ fn read_bytes(
 }
 
 impl DocumentStream {
-    /// A stream without documents.
+    pub(crate) fn of_documents(storage: Storage, object: ObjectRef) -> Self {
+        Self::spawn(storage, vec![object], |document| Ok(Some(document)))
+    }
+}
+
+impl EntryStream {
+    /// A stream without entries.
     pub(crate) fn empty() -> Self {
         let (_, messages) = mpsc::channel(1);
         Self { messages, summary: Some(ReadSummary::default()) }
-    }
-
-    pub(crate) fn of_documents(storage: Storage, object: ObjectRef) -> Self {
-        Self::spawn(storage, vec![object], |_| Ok(Keep::Yes))
     }
 
     /// Oplog entries of several objects, which must be sorted. Entries not later than one already seen are left out: slices
@@ -163,16 +167,19 @@ impl DocumentStream {
             let time = entry.get_timestamp("ts").map_err(|error| format!("an oplog entry without its time `ts`: {error}"))?;
             let time = OplogTime::new(time.time, time.increment);
             if newest.is_some_and(|newest| time <= newest) {
-                return Ok(Keep::No);
+                return Ok(None);
             }
             newest = Some(time);
-            Ok(Keep::Yes)
+            Ok(Some((time, entry)))
         })
     }
+}
 
+impl<T: Send + 'static> BatchStream<Vec<T>> {
+    /// What `keep` makes of the documents of all objects.
     fn spawn<K>(storage: Storage, objects: Vec<ObjectRef>, keep: K) -> Self
     where
-        K: FnMut(&RawDocumentBuf) -> Result<Keep, String> + Send + 'static,
+        K: FnMut(RawDocumentBuf) -> Result<Option<T>, String> + Send + 'static,
     {
         let (sender, messages) = mpsc::channel(BATCHES_AHEAD);
         let runtime = tokio::runtime::Handle::current();
@@ -188,29 +195,24 @@ impl DocumentStream {
     }
 }
 
-enum Keep {
-    Yes,
-    No,
-}
-
 enum Stop {
     Failed(RepositoryError),
     NobodyListens,
 }
 
-struct Work<K> {
+struct Work<T, K> {
     runtime: tokio::runtime::Handle,
     storage: Storage,
-    sender: mpsc::Sender<Message<Vec<RawDocumentBuf>>>,
-    batch: Vec<RawDocumentBuf>,
+    sender: mpsc::Sender<Message<Vec<T>>>,
+    batch: Vec<T>,
     batch_bytes: usize,
     summary: ReadSummary,
     keep: K,
 }
 
-impl<K> Work<K>
+impl<T, K> Work<T, K>
 where
-    K: FnMut(&RawDocumentBuf) -> Result<Keep, String>,
+    K: FnMut(RawDocumentBuf) -> Result<Option<T>, String>,
 {
     fn read_all(&mut self, mut objects: VecDeque<ObjectRef>) -> Result<(), Stop> {
         while let Some(object) = objects.pop_front() {
@@ -226,10 +228,10 @@ where
         loop {
             let document = reader.next_document().map_err(|error| stop(&object, &failure, error))?;
             let Some(document) = document else { break };
-            let at = reader.bytes();
-            match (self.keep)(&document) {
-                Ok(Keep::Yes) => self.take(document)?,
-                Ok(Keep::No) => {}
+            let (at, bytes) = (reader.bytes(), document.as_bytes().len());
+            match (self.keep)(document) {
+                Ok(Some(kept)) => self.take(kept, bytes)?,
+                Ok(None) => {}
                 Err(why) => {
                     return Err(Stop::Failed(RepositoryError::Damaged { object: object.name, at, why }));
                 }
@@ -240,10 +242,10 @@ where
         Ok(())
     }
 
-    fn take(&mut self, document: RawDocumentBuf) -> Result<(), Stop> {
+    fn take(&mut self, kept: T, bytes: usize) -> Result<(), Stop> {
         self.summary.documents += 1;
-        self.batch_bytes += document.as_bytes().len();
-        self.batch.push(document);
+        self.batch_bytes += bytes;
+        self.batch.push(kept);
         if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_DOCUMENTS { self.hand_over() } else { Ok(()) }
     }
 

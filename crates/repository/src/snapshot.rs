@@ -13,7 +13,7 @@ use oplogue_format::pbm::layout::{self, WholeObject};
 use oplogue_format::sidecar::{self, RecordedCollection, RecordedObject, SnapshotRecord};
 
 use crate::Repository;
-use crate::documents::{ByteStream, DocumentStream, ReadSummary};
+use crate::documents::{ByteStream, DocumentStream, EntryStream, ReadSummary};
 use crate::error::RepositoryError;
 use crate::object::ObjectRef;
 
@@ -167,7 +167,7 @@ impl Repository {
     ///
     /// # Errors
     /// When the storage cannot be listed. Damage is told while reading.
-    pub async fn read_oplog(&self, replica_set: &ReplicaSetName, source: &OplogSource) -> Result<DocumentStream, RepositoryError> {
+    pub async fn read_oplog(&self, replica_set: &ReplicaSetName, source: &OplogSource) -> Result<EntryStream, RepositoryError> {
         let objects = match source {
             OplogSource::Slice(slice) => {
                 let facts = self.slice_facts(slice).await?.filter(|facts| facts.object == slice.object());
@@ -178,9 +178,9 @@ impl Repository {
             OplogSource::BackupOplog { backup } => self.backup_oplog(backup, replica_set).await?,
         };
         if objects.is_empty() {
-            return Ok(DocumentStream::empty());
+            return Ok(EntryStream::empty());
         }
-        Ok(DocumentStream::of_entries(self.storage.clone(), objects))
+        Ok(EntryStream::of_entries(self.storage.clone(), objects))
     }
 
     /// The objects of a backup's own oplog, in the order in which they must be read. Empty for a backup without any.

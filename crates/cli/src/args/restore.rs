@@ -90,7 +90,7 @@ pub struct FoldArgs {
     /// Memory for what the oplog says of the documents; what is more goes to a temporary file
     ///
     /// The oplog is folded into the documents before they are inserted: each goes to the server once, as it is at the moment.
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = super::parse_bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "96MiB", value_parser = super::parse_bytes)]
     pub fold_memory: u64,
 
     /// Where temporary files are made, instead of where the system keeps them

@@ -80,7 +80,7 @@ async fn check_against_the_server(client: &Client, repository: &Repository, from
         while let Some(batch) = stream.next_batch().await.expect("read to its end") {
             entries.extend(batch);
         }
-        sliced.extend(entries.into_iter().skip(usize::from(!sliced.is_empty())));
+        sliced.extend(entries.into_iter().map(|(_, entry)| entry).skip(usize::from(!sliced.is_empty())));
     }
     let oplog = client.database("local").collection::<RawDocumentBuf>("oplog.rs");
     let filter = doc! {"ts": {"$gte": stamp(from), "$lte": stamp(end)}};

@@ -9,7 +9,7 @@ use anyhow::Context;
 use bson::RawDocumentBuf;
 use oplogue_domain::coverage::{Coverage, OplogPiece, OplogSource};
 use oplogue_domain::{OplogRange, OplogTime, ReplicaSetName};
-use oplogue_repository::{DocumentStream, Repository, RepositoryError};
+use oplogue_repository::{EntryStream, Repository, RepositoryError};
 
 /// Reads the pieces one after another. Entries outside a piece's own range (the shared boundary, or what another piece already gave)
 /// are left out, so that every entry comes exactly once.
@@ -21,7 +21,7 @@ pub(super) struct Feed {
 }
 
 struct Current {
-    stream: DocumentStream,
+    stream: EntryStream,
     source: OplogSource,
     /// What of it is still to come.
     range: OplogRange,
@@ -57,7 +57,7 @@ impl Feed {
                 }
             };
             let range = current.range;
-            let entries = batch.into_iter().filter_map(|entry| within(entry, range).transpose()).collect::<anyhow::Result<Vec<_>>>()?;
+            let entries: Vec<_> = batch.into_iter().filter(|(time, _)| range.contains(*time)).collect();
             if let Some((reached, _)) = entries.last() {
                 current.range.after = *reached;
                 return Ok(Some(entries));
@@ -83,10 +83,4 @@ impl Feed {
             _ => Err(error.into()),
         }
     }
-}
-
-fn within(entry: RawDocumentBuf, range: OplogRange) -> anyhow::Result<Option<(OplogTime, RawDocumentBuf)>> {
-    let time = entry.get_timestamp("ts").context("read the time `ts` of an oplog entry")?;
-    let time = OplogTime::new(time.time, time.increment);
-    Ok(range.contains(time).then_some((time, entry)))
 }

@@ -15,7 +15,7 @@ use bson::{Document, RawDocumentBuf};
 use oplogue_domain::plan::Part;
 use oplogue_domain::{Namespace, OplogTime};
 use oplogue_fold::{Fold, Folded, Order, Spill};
-use oplogue_oplog::{CollectionId, CollectionSpec, Destination, Lineage, Router, Transactions};
+use oplogue_oplog::{CollectionId, CollectionSpec, Destination, Lineage, Operation, Router, Transactions};
 use tokio_util::sync::CancellationToken;
 
 use super::check::Checked;
@@ -45,8 +45,8 @@ pub struct FoldLimits {
     pub folder: Option<PathBuf>,
 }
 
-/// With everything else a restore stays below 400 MiB: with 64 MiB, 342 MiB were measured, with 96 MiB 437.
-pub const FOLD_MEMORY_BYTES: usize = 64 << 20;
+/// Where the documents of a million operations lie needs a third of it, and with everything else a restore stays below 400 MiB.
+pub const FOLD_MEMORY_BYTES: usize = 96 << 20;
 
 impl Default for Replay {
     fn default() -> Self {
@@ -104,14 +104,16 @@ pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cance
     };
     let file = Arc::new(TemporaryFile::within(limits.folder.as_deref()));
     let mut pass = Pass::new(&inputs, Fold::new(limits.memory_bytes_max, Arc::clone(&file) as Arc<dyn Spill>));
+    let (mut routing, mut refused) = (Routing::new(&inputs), None);
     progress.begin(Step::Fold, Unit::Entries, Some(inputs.survey.entries()));
     let mut feed = Feed::new(&inputs.request.repository, &inputs.part.replica_set, &inputs.part.oplog);
-    // One thread for all of it: memory that one thread took and another gives back is used again late or never.
+    // One thread folds from the first operation to the last: what is remembered of documents is taken and given back by it. Memory that
+    // one thread took and another gives back is used again late or never.
     let (sender, mut batches) = tokio::sync::mpsc::channel::<Vec<_>>(BATCHES_AHEAD);
     let parallel = inputs.request.parallel;
     let folding = tokio::task::spawn_blocking(move || -> anyhow::Result<Ways> {
-        while let Some(entries) = batches.blocking_recv() {
-            pass.take(&entries)?;
+        while let Some(operations) = batches.blocking_recv() {
+            pass.take(operations)?;
         }
         pass.finish(parallel)
     });
@@ -120,7 +122,15 @@ pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cance
             return Err(untouched().into());
         }
         let count = entries.len() as u64;
-        if sender.send(entries).await.is_err() {
+        // Beside the folding of those before.
+        let operations = match routing.route(&entries) {
+            Ok(operations) => operations,
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        };
+        if sender.send(operations).await.is_err() {
             // It failed, and says why below.
             break;
         }
@@ -128,18 +138,58 @@ pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cance
     }
     drop(sender);
     let ways = folding.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic())).map_err(|error| no_room(error, &file))?;
+    if let Some(error) = refused {
+        return Err(error);
+    }
     progress.end(Step::Fold);
     refuse_without_room(&ways, &inputs, &file)?;
     Ok(ways)
 }
 
-/// Batches of entries between those who read them and those who fold them.
-const BATCHES_AHEAD: usize = 1;
+/// Batches of operations between those who route them and those who fold them.
+const BATCHES_AHEAD: usize = 2;
 
-/// The oplog on its way through.
-struct Pass {
+/// An operation, and where it belongs.
+enum Routed {
+    Write(CollectionId, Operation),
+    Command(CollectionId, String, Document),
+    Principal,
+}
+
+/// The first half of the way through: what the entries do, and to which collections.
+struct Routing {
     transactions: Transactions,
     router: Router,
+}
+
+impl Routing {
+    fn new(inputs: &Inputs<'_>) -> Self {
+        let selected: Vec<_> = inputs.work.iter().map(|one| one.selected.clone()).collect();
+        let lineage = Lineage::from_snapshot(inputs.specs.to_vec());
+        Self {
+            transactions: Transactions::beginning_at(inputs.part.snapshot.oplog.after),
+            router: Router::new(lineage, &selected, inputs.principals.then(principals::scratch)),
+        }
+    }
+
+    fn route(&mut self, entries: &[(OplogTime, RawDocumentBuf)]) -> anyhow::Result<Vec<Routed>> {
+        let mut routed = Vec::with_capacity(entries.len());
+        for (_, entry) in entries {
+            for operation in self.transactions.push(entry).map_err(cannot_apply)? {
+                routed.extend(match self.router.destination(&operation).map_err(cannot_apply)? {
+                    Some(Destination::Write(id)) => Some(Routed::Write(id, operation)),
+                    Some(Destination::Command { collection, database, command }) => Some(Routed::Command(collection, database, command)),
+                    Some(Destination::Principal) => Some(Routed::Principal),
+                    None => None,
+                });
+            }
+        }
+        Ok(routed)
+    }
+}
+
+/// The second half: what becomes of the documents.
+struct Pass {
     fold: Fold,
     commands: BTreeMap<CollectionId, Vec<(String, Document)>>,
     principals: bool,
@@ -153,28 +203,16 @@ impl Pass {
             fold.begin(one.selected.survivor.id, if one.is_capped() { Order::Inserted } else { Order::Any });
             commands.insert(one.selected.survivor.id, Vec::new());
         }
-        let selected: Vec<_> = inputs.work.iter().map(|one| one.selected.clone()).collect();
-        let lineage = Lineage::from_snapshot(inputs.specs.to_vec());
-        Self {
-            transactions: Transactions::beginning_at(inputs.part.snapshot.oplog.after),
-            router: Router::new(lineage, &selected, inputs.principals.then(principals::scratch)),
-            fold,
-            commands,
-            principals: false,
-            consistent_at: inputs.part.snapshot.oplog.through,
-        }
+        Self { fold, commands, principals: false, consistent_at: inputs.part.snapshot.oplog.through }
     }
 
-    fn take(&mut self, entries: &[(OplogTime, RawDocumentBuf)]) -> anyhow::Result<()> {
-        for (_, entry) in entries {
-            for operation in self.transactions.push(entry).map_err(cannot_apply)? {
-                match self.router.destination(&operation).map_err(cannot_apply)? {
-                    // While the snapshot catches up to its own end, a document may have been deleted before it was read.
-                    Some(Destination::Write(id)) => self.fold.take(id, &operation, operation.time > self.consistent_at)?,
-                    Some(Destination::Command { collection, database, command }) => self.command(collection, database, command),
-                    Some(Destination::Principal) => self.principals = true,
-                    None => {}
-                }
+    fn take(&mut self, operations: Vec<Routed>) -> anyhow::Result<()> {
+        for one in operations {
+            match one {
+                // While the snapshot catches up to its own end, a document may have been deleted before it was read.
+                Routed::Write(id, operation) => self.fold.take(id, &operation, operation.time > self.consistent_at)?,
+                Routed::Command(id, database, command) => self.command(id, database, command),
+                Routed::Principal => self.principals = true,
             }
         }
         Ok(())

@@ -100,7 +100,6 @@ impl Loading<'_> {
     async fn bring_anew(self, one: &Work, way: Option<Way>) -> anyhow::Result<Loaded> {
         let (id, target) = (one.selected.survivor.id, &one.selected.target);
         let object = one.load.as_ref().and_then(|collection| collection.object.as_ref());
-        let stream = || object.map(|object| self.repository.read_documents(object));
         let bytes = || object.map(|object| self.repository.read_document_bytes(object));
         let creating = || format!("create `{target}`");
         let filling = || format!("load `{target}`");
@@ -108,7 +107,7 @@ impl Loading<'_> {
         let why = match way {
             Some(Way::Folded { documents: folded, commands }) => {
                 // Where nothing is folded, nothing needs to be looked at.
-                let mut source = (!folded.is_idle()).then(|| Source::folded(stream(), folded));
+                let mut source = (!folded.is_idle()).then(|| Source::folded(bytes(), folded));
                 let documents = match &mut source {
                     Some(source) => self.fill(one, source).await,
                     None => self.fill_untouched(one, bytes()).await,
@@ -149,46 +148,38 @@ impl Loading<'_> {
                 stream,
                 |mut stream| async move { anyhow::Ok(stream.next_batch().await?.map(|batch| (batch, stream))) },
             );
-        // With the batch goes its room: others may have the memory once it is inserted, also while this one is held back.
-        let insert = async |namespace: &Namespace, StoredBatch { bytes, documents, room: _room }| {
-            let batch = DocumentBatch::from_bytes(bytes).context("the stored documents are not BSON")?;
-            self.connection.insert_documents(namespace, &batch).await?;
-            anyhow::Ok((batch.bytes().len() as u64, documents))
-        };
-        self.insert_all(one, batches, insert).await
+        let batches = batches.map_ok(|StoredBatch { bytes, documents, room }| {
+            let read_bytes = bytes.len() as u64;
+            Batch { bytes, documents, read_bytes, room: Some(room) }
+        });
+        self.insert_all(one, batches).await
     }
 
     /// Inserts everything that the source gives. Returns how many documents that were.
     async fn fill(self, one: &Work, source: &mut Source) -> anyhow::Result<u64> {
         let batches =
             futures::stream::try_unfold(source, |source| async move { anyhow::Ok(source.next().await?.map(|batch| (batch, source))) });
-        let insert = async |namespace: &Namespace, batch: Batch| {
-            self.connection.insert_batch(namespace, &batch.documents).await?;
-            anyhow::Ok((batch.read_bytes, batch.documents.len() as u64))
-        };
-        self.insert_all(one, batches, insert).await
+        self.insert_all(one, batches).await
     }
 
-    /// Gives every batch to `insert`, some at once, which says how many bytes were read for it and how many documents it had. Returns how
-    /// many documents there were.
-    async fn insert_all<B>(
-        self,
-        one: &Work,
-        batches: impl Stream<Item = anyhow::Result<B>>,
-        insert: impl AsyncFn(&Namespace, B) -> anyhow::Result<(u64, u64)>,
-    ) -> anyhow::Result<u64> {
+    /// Inserts every batch, some at once. Returns how many documents there were.
+    async fn insert_all(self, one: &Work, batches: impl Stream<Item = anyhow::Result<Batch>>) -> anyhow::Result<u64> {
         let namespace = data_namespace(one);
         // The order of a capped collection is part of it.
         let in_flight = if one.is_capped() { 1 } else { BATCHES_IN_FLIGHT };
         let inserted = batches.map_ok(|batch| {
-            let (namespace, insert) = (&namespace, &insert);
+            let namespace = &namespace;
             async move {
                 if self.cancel.is_cancelled() {
                     return Err(Stopped.into());
                 }
-                let (bytes, documents) = insert(namespace, batch).await?;
-                self.progress.advance(Step::Load, bytes);
-                self.brake.moved(bytes, documents).await;
+                let Batch { bytes, documents, read_bytes, room } = batch;
+                let inserted = DocumentBatch::from_bytes(bytes).context("the stored documents are not BSON")?;
+                self.connection.insert_documents(namespace, &inserted).await?;
+                // Others may have the memory now, also while this one is held back.
+                drop((inserted, room));
+                self.progress.advance(Step::Load, read_bytes);
+                self.brake.moved(read_bytes, documents).await;
                 anyhow::Ok(documents)
             }
         });

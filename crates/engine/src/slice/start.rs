@@ -99,7 +99,7 @@ async fn last_entry(repository: &Repository, slice: &Slice) -> Option<RawDocumen
     let mut entries = repository.read_oplog(&slice.replica_set, &OplogSource::Slice(slice.clone())).await.ok()?;
     let mut last = None;
     while let Some(mut batch) = entries.next_batch().await.ok()? {
-        last = batch.pop().or(last);
+        last = batch.pop().map(|(_, entry)| entry).or(last);
     }
     last
 }

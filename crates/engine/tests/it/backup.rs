@@ -14,7 +14,7 @@ use oplogue_engine::failure::{Ending, advice, ending};
 use oplogue_engine::progress::{Progress, Silent, Step, Unit};
 use oplogue_format::compression::Compression;
 use oplogue_mongo::{ConnectOptions, Connection};
-use oplogue_repository::{CollectionKind, DocumentStream, Repository, SnapshotContents};
+use oplogue_repository::{BatchStream, CollectionKind, Repository, SnapshotContents};
 use oplogue_storage::Storage;
 use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version};
 use tokio_util::sync::CancellationToken;
@@ -39,7 +39,7 @@ async fn open(repository: &Repository, report: &BackupReport) -> anyhow::Result<
     Ok((backup, contents))
 }
 
-async fn documents(mut stream: DocumentStream) -> anyhow::Result<Vec<RawDocumentBuf>> {
+async fn all<T>(mut stream: BatchStream<Vec<T>>) -> anyhow::Result<Vec<T>> {
     let mut all = Vec::new();
     while let Some(batch) = stream.next_batch().await? {
         all.extend(batch);
@@ -52,7 +52,7 @@ async fn holds_what_the_server_has(client: &Client, repository: &Repository, con
     for collection in &contents.collections {
         repository.verify_documents(collection).await?;
         let stored = match &collection.object {
-            Some(object) => documents(repository.read_documents(object)).await?,
+            Some(object) => all(repository.read_documents(object)).await?,
             None => Vec::new(),
         };
         let data = match collection.kind {
@@ -139,10 +139,10 @@ async fn every_legal_name_and_every_kind_of_collection_is_in_a_backup() -> anyho
     );
 
     let users =
-        documents(repository.read_documents(contents.users.as_ref().and_then(|users| users.object.as_ref()).context("no users")?)).await?;
+        all(repository.read_documents(contents.users.as_ref().and_then(|users| users.object.as_ref()).context("no users")?)).await?;
     ensure!(users.iter().any(|user| user.get_str("_id").is_ok_and(|id| id == "admin.ann")));
     let roles =
-        documents(repository.read_documents(contents.roles.as_ref().and_then(|roles| roles.object.as_ref()).context("no roles")?)).await?;
+        all(repository.read_documents(contents.roles.as_ref().and_then(|roles| roles.object.as_ref()).context("no roles")?)).await?;
     ensure!(roles.iter().any(|role| role.get_str("_id").is_ok_and(|id| id == "shop.clerk")));
 
     ensure!(report.notes.iter().any(|note| note.contains("a//b")), "names PBM cannot restore are told: {:?}", report.notes);
@@ -165,20 +165,15 @@ async fn all_compressions_hold_the_same() -> anyhow::Result<()> {
         ensure!(backup.compression == compression.to_string());
         holds_what_the_server_has(&client, &repository, &contents).await.with_context(|| compression.to_string())?;
         let source = OplogSource::BackupOplog { backup: backup.name };
-        let entries = documents(repository.read_oplog(&report.replica_set, &source).await?).await?;
+        let entries = all(repository.read_oplog(&report.replica_set, &source).await?).await?;
         ensure!(entries.len() as u64 == report.oplog_entries, "{compression}");
-        let ends = [entries.first(), entries.last()].map(|entry| entry.map(setup_time));
+        let ends = [entries.first(), entries.last()].map(|entry| entry.map(|(time, _)| *time));
         ensure!(
             ends == [Some(report.oplog.after), Some(report.oplog.through)],
             "{compression}: the oplog has its first and its last entry"
         );
     }
     Ok(())
-}
-
-fn setup_time(entry: &RawDocumentBuf) -> oplogue_domain::OplogTime {
-    let time = entry.get_timestamp("ts").expect("every entry of the oplog has its time");
-    oplogue_domain::OplogTime::new(time.time, time.increment)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +229,7 @@ async fn a_selective_backup_holds_what_was_asked_for_and_a_time_series_by_its_na
     ensure!(!backup.is_base() && backup.users_and_roles && backup.selection.patterns().len() == 3);
     ensure!(report.notes.iter().any(|note| note.contains("shop.absent")), "{:?}", report.notes);
     let users =
-        documents(repository.read_documents(contents.users.as_ref().and_then(|users| users.object.as_ref()).context("no users")?)).await?;
+        all(repository.read_documents(contents.users.as_ref().and_then(|users| users.object.as_ref()).context("no users")?)).await?;
     let users: Vec<&str> = users.iter().filter_map(|user| user.get_str("user").ok()).collect();
     ensure!(users == ["shopkeeper"], "{users:?}");
 
@@ -416,8 +411,8 @@ async fn the_oplog_of_a_backup_begins_where_an_open_transaction_began() -> anyho
     let began = oplogue_domain::OplogTime::new(began.time, began.increment);
     ensure!(report.oplog.after <= began, "{:?} is later than {began:?}", report.oplog);
     let source = OplogSource::BackupOplog { backup: report.name };
-    let entries = documents(repository.read_oplog(&report.replica_set, &source).await?).await?;
-    ensure!(entries.iter().any(|entry| setup_time(entry) == began));
+    let entries = all(repository.read_oplog(&report.replica_set, &source).await?).await?;
+    ensure!(entries.iter().any(|(time, _)| *time == began));
     client.database("admin").run_command(doc! { "abortTransaction": 1, "autocommit": false }).session(&mut session).await.ok();
     Ok(())
 }

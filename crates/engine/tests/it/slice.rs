@@ -139,13 +139,13 @@ pub async fn check(client: &Client, repository: &Repository, from: OplogTime) ->
         while let Some(batch) = stream.next_batch().await? {
             entries.extend(batch);
         }
-        let ends = [entries.first(), entries.last()].map(|entry| entry.map(time));
+        let ends = [entries.first(), entries.last()].map(|entry| entry.map(|(time, _)| *time));
         ensure!(
             ends == [Some(slice.range.after), Some(slice.range.through)],
             "a slice has the entries at both its ends: {ends:?} {:?}",
             slice.range
         );
-        sliced.extend(entries.into_iter().skip(usize::from(!sliced.is_empty())));
+        sliced.extend(entries.into_iter().map(|(_, entry)| entry).skip(usize::from(!sliced.is_empty())));
     }
     let last = slices.last().context("no slices")?.range.through;
     let stamp = |time: OplogTime| Timestamp { time: time.seconds, increment: time.ordinal };
@@ -154,11 +154,6 @@ pub async fn check(client: &Client, repository: &Repository, from: OplogTime) ->
     let there: Vec<RawDocumentBuf> = oplog.find(filter).sort(doc! { "$natural": 1 }).await?.try_collect().await?;
     ensure!(there == sliced, "{} entries are in the oplog, {} in the slices", there.len(), sliced.len());
     Ok(slices)
-}
-
-fn time(entry: &RawDocumentBuf) -> OplogTime {
-    let time = entry.get_timestamp("ts").expect("every entry of the oplog has its time");
-    OplogTime::new(time.time, time.increment)
 }
 
 #[tokio::test(flavor = "multi_thread")]

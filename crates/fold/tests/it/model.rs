@@ -81,7 +81,7 @@ proptest! {
         before in prop::collection::vec(any::<(u8, u8, i32)>(), 0..60),
         during in prop::collection::vec((any::<(u8, u8, i32)>(), 0_usize..4), 0..80),
         after in prop::collection::vec(any::<(u8, u8, i32)>(), 0..120),
-        memory in prop::sample::select(vec![0_usize, 1 << 10, 6 << 10, 1 << 20]),
+        memory in prop::sample::select(vec![0_usize, 1 << 10, 6 << 10, 20 << 10, 40 << 10, 1 << 20]),
     ) {
         let mut server = Server::default();
         before.into_iter().for_each(|step| server.step(step));

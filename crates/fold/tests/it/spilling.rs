@@ -38,6 +38,53 @@ fn documents_nobody_touched_are_not_written_to_the_disk() {
 }
 
 #[test]
+fn as_long_as_there_is_room_to_say_where_they_are_documents_stay_in_their_order() {
+    let operations = late((0..4_000).flat_map(|n| {
+        let made = n + 100_000;
+        [
+            insert(doc! { "_id": made, "text": "x".repeat(300) }),
+            update(n, doc! { "$v": 1, "$set": { "v": n } }),
+            // Of one that was made a while ago, of one that was changed, and another one gone.
+            update(made - made % 100, doc! { "$v": 1, "$set": { "again": n } }),
+            update(n / 2, doc! { "$v": 1, "$set": { "w": n } }),
+            delete(n + 10_000),
+        ]
+    }));
+    let made: Vec<i32> = (0..4_000).map(|n| n + 100_000).collect();
+    let snapshot = documents(14_500);
+    let (expected, tally, nothing) = fold(1 << 30, Order::Any, &operations, &snapshot).expect("everything can be folded");
+    assert_eq!((nothing, tally.lost_updates, tally.documents_spared), (0, 0, 4_000));
+    let (out, small, spilled) = fold(2 << 20, Order::Any, &operations, &snapshot).expect("everything can be folded");
+    assert!(spilled > 1_000_000, "{spilled} bytes");
+    assert_eq!(small, tally);
+    let ids = |documents: &[RawDocumentBuf]| documents.iter().map(|one| one.get_i32("_id").expect("a number")).collect::<Vec<_>>();
+    assert!(ids(&out)[..10_500].is_sorted() && ids(&expected)[10_500..] == made);
+    // What was changed again later comes later.
+    let first_time = |id: &i32| id % 100 != 0;
+    let in_order: Vec<i32> = ids(&out)[10_500..].iter().copied().filter(first_time).collect();
+    assert_eq!(in_order, made.iter().copied().filter(first_time).collect::<Vec<_>>());
+    let sorted = |mut documents: Vec<RawDocumentBuf>| {
+        documents.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+        documents
+    };
+    assert!(sorted(out) == sorted(expected));
+}
+
+#[test]
+fn documents_that_are_changed_again_and_again_do_not_fill_the_disk() {
+    // More documents than fit into memory, each changed in turn: each time it is another one's.
+    let text = "z".repeat(2_000);
+    let mut operations: Vec<Operation> = (0..1_000).map(|n| insert(doc! { "_id": n, "text": &text })).collect();
+    operations.extend((0..30_000).map(|n| update(n % 1_000, doc! { "$v": 1, "$set": { "n": n } })));
+    let operations = late(operations);
+    let came: usize = operations.iter().map(|(operation, _)| operation.o.as_bytes().len()).sum();
+    let (out, _, spilled) = fold(256 << 10, Order::Any, &operations, &[]).expect("everything can be folded");
+    assert_eq!(out.len(), 1_000);
+    assert!(out.iter().all(|one| one.get_i32("n").ok() == one.get_i32("_id").ok().map(|id| 29_000 + id)));
+    assert!(spilled < 10 * came, "{spilled} bytes for {came}");
+}
+
+#[test]
 fn a_document_changed_without_end_needs_memory_once() {
     let operations = late((0..20_000).map(|n| update(1, doc! { "$v": 1, "$set": { "n": n } })));
     let (out, tally, spilled) = fold(32 << 10, Order::Any, &operations, &documents(3)).expect("everything can be folded");

@@ -2,7 +2,7 @@
 //!
 //! What one reader brings is compressed beside its reading, by as many workers as there are cores for all readers together, and
 //! appended in its order. Memory is bounded by [`Packing`], not by data: besides the one batch that a reader holds, all readers
-//! together have at most [`FRAMES_BYTES_MAX`] of documents on the way, and what became of them.
+//! together have at most [`FRAMES_BYTES_MAX`] of documents on the way (without compression [`BATCHES_BYTES_MAX`]), and what became of them.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -21,6 +21,8 @@ use crate::error::RepositoryError;
 /// Documents that are being compressed or wait to be stored, of all readers of a backup. Two frames of the largest document, or eight of
 /// the usual size.
 const FRAMES_BYTES_MAX: usize = 32 << 20;
+/// The same where nothing is compressed: batches as they are read. Memory that is touched for the first time costs more than a copy.
+const BATCHES_BYTES_MAX: usize = 8 << 20;
 /// One permit of the semaphore is so many bytes.
 const UNIT_BYTES: usize = 4 << 10;
 
@@ -33,19 +35,21 @@ pub struct Batch {
 /// What bounds the work of all readers of one backup. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Packing {
+    bytes_max: usize,
     bytes: Arc<Semaphore>,
     workers: Arc<Semaphore>,
 }
 
 impl Packing {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(compression: Compression) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { bytes: Arc::new(Semaphore::new(FRAMES_BYTES_MAX / UNIT_BYTES)), workers: Arc::new(Semaphore::new(cores)) }
+        let bytes_max = if compression == Compression::None { BATCHES_BYTES_MAX } else { FRAMES_BYTES_MAX };
+        Self { bytes_max, bytes: Arc::new(Semaphore::new(bytes_max / UNIT_BYTES)), workers: Arc::new(Semaphore::new(cores)) }
     }
 
     /// Waits until so many bytes may be on the way. More than there is room for at all may go alone.
     async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let units = bytes.min(FRAMES_BYTES_MAX).div_ceil(UNIT_BYTES);
+        let units = bytes.min(self.bytes_max).div_ceil(UNIT_BYTES);
         // The semaphore is never closed.
         self.bytes.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)).await.ok()
     }

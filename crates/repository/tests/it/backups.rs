@@ -7,7 +7,7 @@ use oplogue_format::pbm::layout;
 use oplogue_repository::{RepositoryError, Spool};
 
 use crate::support::{
-    Checked, all, at, backup, backup_facts, collection, documents, entry, facts, id_index, memory, name, rs0, time_of, write,
+    Checked, all, at, backup, backup_facts, collection, documents, entries, entry, facts, id_index, memory, name, rs0, time_of, write,
 };
 
 fn odd_names() -> Vec<Namespace> {
@@ -219,7 +219,7 @@ async fn the_oplog_of_a_backup_is_one_object_and_comes_back_in_order() -> Checke
     let repository = memory();
     let written = backup(&repository, "b", &[], Compression::S2).await?;
     let source = OplogSource::BackupOplog { backup: written.name.clone() };
-    let entries = all(repository.read_oplog(&rs0(), &source).await?).await?;
+    let entries = entries(repository.read_oplog(&rs0(), &source).await?).await?;
     assert_eq!(entries.iter().map(time_of).collect::<Vec<_>>(), (1..=5).map(|ordinal| at(100, ordinal)).collect::<Vec<_>>());
     let objects = repository.storage().list("b/rs0/oplog").await?;
     assert_eq!(objects.len(), 1, "PBM replays several in random order");
@@ -243,7 +243,7 @@ async fn several_oplog_objects_of_a_backup_are_read_by_time_and_each_entry_once(
         repository.storage().put(&format!("b/rs0/oplog/{name}"), bytes.into()).await?;
     }
     let source = OplogSource::BackupOplog { backup: name("b") };
-    let entries = all(repository.read_oplog(&rs0(), &source).await?).await?;
+    let entries = entries(repository.read_oplog(&rs0(), &source).await?).await?;
     assert_eq!(entries.iter().map(time_of).collect::<Vec<_>>(), (2..=12).map(|ordinal| at(100, ordinal)).collect::<Vec<_>>());
     Ok(())
 }
@@ -254,7 +254,7 @@ async fn the_oplog_of_an_early_pbm_is_one_object_of_another_name() -> Checked {
     let bytes: Vec<u8> = (1..=4).flat_map(|ordinal| entry(at(100, ordinal)).as_bytes().to_vec()).collect();
     repository.storage().put("b/rs0/local.oplog.rs.bson", bytes.into()).await?;
     let source = OplogSource::BackupOplog { backup: name("b") };
-    assert_eq!(all(repository.read_oplog(&rs0(), &source).await?).await?.len(), 4);
+    assert_eq!(entries(repository.read_oplog(&rs0(), &source).await?).await?.len(), 4);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use oplogue_repository::{Repository, RepositoryError};
 use oplogue_storage::fate::{Action, Fate, Fates, fated};
 
 use crate::pbm::unpack;
-use crate::support::{Checked, all, at, backup, memory, rs0, slice, time_of};
+use crate::support::{self, Checked, at, backup, memory, rs0, slice, time_of};
 
 /// Spans of ten seconds.
 const TENS: Policy = Policy { older_than_seconds: 0, span_seconds: 10, bytes_max: u64::MAX };
@@ -66,7 +66,7 @@ async fn entries(repository: &Repository, catalog: &Catalog, name: &ReplicaSetNa
     let mut entries = Vec::new();
     for stretch in coverage.stretches() {
         for piece in coverage.chain(*stretch).expect("a stretch is covered") {
-            let read = all(repository.read_oplog(name, &piece.source).await?).await?;
+            let read = support::entries(repository.read_oplog(name, &piece.source).await?).await?;
             entries.extend(read.into_iter().filter(|entry| piece.range.contains(time_of(entry))));
         }
     }
@@ -208,7 +208,7 @@ async fn a_long_slice_that_is_there_must_hold_what_the_short_ones_hold() -> Chec
     // As somebody else might have made it: one entry is missing in the middle.
     let mut times: Vec<OplogTime> = Vec::new();
     for piece in &merge.pieces {
-        let read = all(repository.read_oplog(&rs0(), &piece.source).await?).await?;
+        let read = support::entries(repository.read_oplog(&rs0(), &piece.source).await?).await?;
         times.extend(read.iter().map(time_of).filter(|time| piece.range.contains(*time)));
     }
     times.remove(20);

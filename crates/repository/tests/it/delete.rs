@@ -11,7 +11,7 @@ use oplogue_repository::{DeletionStep, OrphanKind, Repository, Spool};
 use oplogue_storage::{Storage, StorageOptions};
 
 use crate::support::{
-    Checked, all, at, backup_facts, collection, documents, entry, facts, fixture, memory, name, rs0, slice, time_of, write,
+    Checked, at, backup_facts, collection, documents, entries, entry, facts, fixture, memory, name, rs0, slice, time_of, write,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -85,7 +85,7 @@ async fn assert_true(repository: &Repository, catalog: &Catalog, told: &str) -> 
             for part in &choice.parts {
                 let mut position = part.snapshot.oplog.after.predecessor();
                 for piece in &part.oplog {
-                    let read = all(repository.read_oplog(&part.replica_set, &piece.source).await?).await;
+                    let read = entries(repository.read_oplog(&part.replica_set, &piece.source).await?).await;
                     let times: Vec<OplogTime> = read.map_err(|error| format!("{told}: {error}"))?.iter().map(time_of).collect();
                     for second in position.seconds + 1..=piece.range.through.seconds {
                         assert!(times.contains(&at(second, 1)), "{told}: entry {second} is not in {}", piece.source);
@@ -223,7 +223,7 @@ async fn what_pbm_wrote_is_pruned_and_the_rest_is_still_restorable() -> Checked 
         }
         for set in end.replica_sets() {
             for slice in end.slices_of(&set) {
-                assert!(!all(repository.read_oplog(&set, &OplogSource::Slice(slice.clone())).await?).await?.is_empty());
+                assert!(!entries(repository.read_oplog(&set, &OplogSource::Slice(slice.clone())).await?).await?.is_empty());
             }
         }
     }

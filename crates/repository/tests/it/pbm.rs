@@ -9,7 +9,7 @@ use oplogue_storage::{Storage, StorageOptions};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::support::{Checked, all, fixture, rs0, time_of};
+use crate::support::{Checked, all, entries, fixture, rs0, time_of};
 
 /// A storage of PBM's, unpacked into a folder that goes with the value.
 pub struct Unpacked {
@@ -96,7 +96,7 @@ async fn the_slices_hold_every_entry_of_the_source_and_join_without_a_gap() -> C
     let base = catalog.backups.first().ok_or("no base")?;
     let sources = slices.iter().cloned().map(OplogSource::Slice).chain([OplogSource::BackupOplog { backup: base.name.clone() }]);
     for source in sources {
-        for entry in all(unpacked.repository.read_oplog(&rs0(), &source).await?).await? {
+        for entry in entries(unpacked.repository.read_oplog(&rs0(), &source).await?).await? {
             let time = time_of(&entry);
             if let Some(hash) = expected.get(&(u64::from(time.seconds), u64::from(time.ordinal))) {
                 assert_eq!(hex::encode(Sha256::digest(entry.as_bytes()))[..24], *hash, "{time:?}");

@@ -4,7 +4,7 @@ use oplogue_domain::{Gap, GapReason, OplogRange, OplogSource};
 use oplogue_format::compression::Compression;
 use oplogue_repository::{RepositoryError, SliceBuilder};
 
-use crate::support::{Checked, all, at, entry, memory, rs0, slice, time_of};
+use crate::support::{Checked, at, entries, entry, memory, rs0, slice, time_of};
 
 #[tokio::test]
 async fn a_slice_comes_back_with_what_was_recorded_of_it() -> Checked {
@@ -17,7 +17,7 @@ async fn a_slice_comes_back_with_what_was_recorded_of_it() -> Checked {
         assert_eq!(catalog.slices_of(&rs0()), std::slice::from_ref(&stored.slice), "{compression}");
         let facts = repository.slice_facts(&stored.slice).await?.ok_or("no record")?;
         assert_eq!((facts.entries, facts.no_ops, facts.stored_bytes), (50, 16, stored.slice.bytes));
-        let entries = all(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await?;
+        let entries = entries(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await?;
         assert_eq!(entries.iter().map(time_of).collect::<Vec<_>>(), times, "{compression}");
     }
     Ok(())
@@ -72,7 +72,7 @@ async fn a_changed_slice_is_found_out_even_without_compression() -> Checked {
     let last = bytes.len() - 3;
     bytes[last] ^= 1;
     repository.storage().put(&stored.slice.object(), bytes.into()).await?;
-    let read = all(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await;
+    let read = entries(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await;
     assert!(matches!(&read, Err(RepositoryError::Damaged { why, .. }) if why.contains("hash")), "{read:?}");
     Ok(())
 }
@@ -83,7 +83,7 @@ async fn a_slice_of_another_writer_has_no_record_and_is_read_all_the_same() -> C
     let stored = slice(&repository, &[at(100, 1), at(100, 2)], Compression::Gzip).await?;
     repository.storage().delete_under("oplogue").await?;
     assert_eq!(repository.slice_facts(&stored.slice).await?, None);
-    assert_eq!(all(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await?.len(), 2);
+    assert_eq!(entries(repository.read_oplog(&rs0(), &OplogSource::Slice(stored.slice)).await?).await?.len(), 2);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use bson::{Document, RawDocumentBuf, Timestamp, doc, rawdoc};
 use oplogue_domain::{Backup, BackupName, Namespace, NamespaceSelection, OplogRange, OplogTime, ReplicaSetName};
 use oplogue_format::compression::Compression;
 use oplogue_repository::{
-    BackupFacts, CollectionKind, DocumentStream, Repository, RepositoryError, SliceBuilder, SnapshotFacts, SnapshotWriter, Spool,
+    BackupFacts, BatchStream, CollectionKind, EntryStream, Repository, RepositoryError, SliceBuilder, SnapshotFacts, SnapshotWriter, Spool,
     StoredSlice, Written, WrittenCollection,
 };
 use oplogue_storage::Storage;
@@ -45,13 +45,17 @@ pub fn documents(count: i64) -> Vec<RawDocumentBuf> {
     (0..count).map(|n| rawdoc! { "_id": n, "text": format!("document number {n}, {}", "x".repeat((n % 97) as usize)) }).collect()
 }
 
-pub async fn all(mut stream: DocumentStream) -> Result<Vec<RawDocumentBuf>, RepositoryError> {
+pub async fn all<T>(mut stream: BatchStream<Vec<T>>) -> Result<Vec<T>, RepositoryError> {
     let mut all = Vec::new();
     while let Some(batch) = stream.next_batch().await? {
         assert!(!batch.is_empty(), "no batch is empty");
         all.extend(batch);
     }
     Ok(all)
+}
+
+pub async fn entries(stream: EntryStream) -> Result<Vec<RawDocumentBuf>, RepositoryError> {
+    Ok(all(stream).await?.into_iter().map(|(_, entry)| entry).collect())
 }
 
 pub async fn slice(repository: &Repository, times: &[OplogTime], compression: Compression) -> Result<StoredSlice, RepositoryError> {

@@ -90,7 +90,7 @@ async fn a_slice_that_replaces_others_keeps_the_chain() -> Checked {
     for slice in catalog.slices_of(&rs0()).iter().take(2) {
         let mut entries = repository.read_oplog(&rs0(), &oplogue_domain::OplogSource::Slice(slice.clone())).await?;
         while let Some(batch) = entries.next_batch().await? {
-            for entry in batch {
+            for (_, entry) in batch {
                 builder.push(&entry).await?;
             }
         }
