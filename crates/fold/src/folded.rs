@@ -83,13 +83,7 @@ enum Rest {
 }
 
 impl Folded {
-    pub(crate) fn new(
-        id: CollectionId,
-        order: Order,
-        (partitions, log): (Box<[Partition]>, Log),
-        tally: Tally,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(crate) fn new(id: CollectionId, order: Order, partitions: Box<[Partition]>, log: Log, tally: Tally, shared: Arc<Shared>) -> Self {
         let waiting = (0..PARTITIONS).map(|_| Run::default()).collect();
         Self { id, order, partitions, log, waiting, tally, shared, rest: Rest::NotYet, key: Vec::new() }
     }

@@ -127,7 +127,7 @@ impl Fold {
     pub fn give_up(&mut self, collection: CollectionId, why: impl Into<String>) {
         if let Some(gathered @ Ok(_)) = self.collections.get_mut(&collection) {
             if let Ok(one) = gathered {
-                self.bytes -= one.bytes.iter().sum::<usize>();
+                self.bytes -= one.held_bytes();
             }
             *gathered = Err(why.into());
         }
@@ -174,10 +174,10 @@ impl Fold {
             if gathered.order == Order::Inserted {
                 continue;
             }
-            let (before, paged_before): (usize, usize) = (gathered.bytes.iter().sum(), gathered.paged_bytes());
+            let (before, paged_before) = (gathered.held_bytes(), gathered.paged_bytes());
             let paged = gathered.page_out(id, room + paged_before, &mut self.filter, &self.limits, self.spill.as_ref());
             room = (room + paged_before).saturating_sub(gathered.paged_bytes());
-            self.bytes = self.bytes - before + gathered.bytes.iter().sum::<usize>();
+            self.bytes = self.bytes - before + gathered.held_bytes();
             match paged {
                 Ok(()) => {}
                 Err(FoldError::Spill(error)) => return Err(error),
@@ -196,7 +196,7 @@ impl Fold {
             match gathered.order {
                 Order::Any => all.extend((0..PARTITIONS).map(|at| (gathered.bytes[at], *id, at)).filter(|(bytes, ..)| *bytes > 0)),
                 // It goes as a whole.
-                Order::Inserted => all.push((gathered.bytes.iter().sum(), *id, 0)),
+                Order::Inserted => all.push((gathered.held_bytes(), *id, 0)),
             }
         }
         all.sort_unstable_by_key(|(bytes, ..)| std::cmp::Reverse(*bytes));
@@ -227,14 +227,8 @@ impl Fold {
             }
         }
         let shared = Arc::new(Shared { spill: self.spill, filter: self.filter, limits: self.limits.shared_by(parallel) });
-        let folded = self.collections.into_iter().map(|(id, gathered)| {
-            (
-                id,
-                gathered.map(|gathered| {
-                    Folded::new(id, gathered.order, (gathered.partitions, gathered.log), gathered.tally, Arc::clone(&shared))
-                }),
-            )
-        });
+        let folded = |id, one: Gathered| Folded::new(id, one.order, one.partitions, one.log, one.tally, Arc::clone(&shared));
+        let folded = self.collections.into_iter().map(|(id, gathered)| (id, gathered.map(|gathered| folded(id, gathered))));
         Ok(folded.collect())
     }
 }
@@ -299,7 +293,12 @@ impl Gathered {
         Ok(())
     }
 
-    /// Bytes in memory that say where documents were written down.
+    /// Bytes in memory.
+    fn held_bytes(&self) -> usize {
+        self.bytes.iter().sum()
+    }
+
+    /// Those of them that say where documents were written down.
     fn paged_bytes(&self) -> usize {
         self.partitions.iter().filter_map(Partition::held).map(|held| held.paged.bytes()).sum()
     }
@@ -354,16 +353,17 @@ impl Gathered {
         if let Partition::Held(held) = partition {
             let Held { states, paged } = std::mem::take(held);
             let mut run = Run::default();
+            let mut write = |key: &[u8], state: &State| {
+                filter.add(key::hash(id.0, key));
+                state.write(key, &mut run);
+                run.relieve(block_bytes, spill)
+            };
             for (key, state) in states {
-                filter.add(key::hash(id.0, &key));
-                state.write(&key, &mut run);
-                run.relieve(block_bytes, spill)?;
+                write(&key, &state)?;
             }
             for entry in in_order(paged.into_entries()) {
                 let (key, state) = self.log.read_on(entry, spill)?;
-                filter.add(key::hash(id.0, key));
-                state.write(key, &mut run);
-                run.relieve(block_bytes, spill)?;
+                write(key, &state)?;
             }
             self.log.forget_block();
             *partition = Partition::Spilled(run);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 
-use crate::spill::{Spill, torn};
+use crate::spill::{Block, Blocks, Spill, torn};
 use crate::state::State;
 
 /// Places and lengths are counted in these, so that both fit into one number.
@@ -108,55 +108,38 @@ impl Hasher for AsItIs {
     }
 }
 
-/// States in the order in which they were written, in blocks that hold whole ones.
+/// States in the order in which they were written. Every block holds whole ones.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    blocks: Vec<Block>,
-    buffer: Vec<u8>,
-    /// Where the buffer begins.
-    flushed: u64,
+    blocks: Blocks,
     /// The block that was read last by [`Log::read_on`].
     block: Option<usize>,
     read: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Block {
-    start: u64,
-    at: u64,
-    bytes: usize,
-}
-
 impl Log {
     /// Writes a state behind the others. It can be read once the log was [flushed](Log::flush).
     pub(crate) fn push(&mut self, key: &[u8], state: &State) -> io::Result<Entry> {
-        let begin = self.buffer.len();
-        state.encode(key, &mut self.buffer);
-        let end = self.buffer.len().next_multiple_of(UNIT_BYTES);
-        self.buffer.resize(end, 0);
-        let units = |bytes: usize| (bytes / UNIT_BYTES) as u64;
-        Entry::new(self.flushed + units(begin), units(end - begin))
+        let (begin, buffer) = (self.blocks.total_bytes(), &mut self.blocks.buffer);
+        state.encode(key, buffer);
+        buffer.resize(buffer.len().next_multiple_of(UNIT_BYTES), 0);
+        let unit = UNIT_BYTES as u64;
+        Entry::new(begin / unit, (self.blocks.total_bytes() - begin) / unit)
             .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "what is to be folded of one collection is too large for a file"))
     }
 
     /// Writes a block once `block_bytes` are held.
     pub(crate) fn relieve(&mut self, block_bytes: usize, spill: &dyn Spill) -> io::Result<()> {
-        if self.buffer.len() >= block_bytes { self.flush(spill) } else { Ok(()) }
+        self.blocks.relieve(block_bytes, spill)
     }
 
     pub(crate) fn flush(&mut self, spill: &dyn Spill) -> io::Result<()> {
-        if !self.buffer.is_empty() {
-            let (bytes, at) = (self.buffer.len(), spill.write(&self.buffer)?);
-            self.blocks.push(Block { start: self.flushed, at, bytes });
-            self.flushed += (bytes / UNIT_BYTES) as u64;
-            self.buffer = Vec::new();
-        }
-        Ok(())
+        self.blocks.flush(spill)
     }
 
     /// Everything that was written.
     pub(crate) fn bytes(&self) -> u64 {
-        self.flushed * UNIT_BYTES as u64
+        self.blocks.total_bytes()
     }
 
     /// Gives the memory back that reading took.
@@ -186,10 +169,11 @@ impl Log {
         State::decode(self.read.get(offset..offset + entry.bytes()).ok_or_else(torn)?)
     }
 
+    /// Its block with the block's number, and where in the block it begins.
     fn find(&self, entry: Entry) -> io::Result<(usize, Block, usize)> {
-        let number = self.blocks.partition_point(|block| block.start <= entry.place()).checked_sub(1).ok_or_else(torn)?;
-        let block = self.blocks[number];
-        Ok((number, block, (entry.place() - block.start) as usize * UNIT_BYTES))
+        let place = entry.place() * UNIT_BYTES as u64;
+        let (number, block) = self.blocks.find(place).ok_or_else(torn)?;
+        Ok((number, block, (place - block.start) as usize))
     }
 }
 
@@ -254,7 +238,7 @@ mod tests {
             log.relieve(1_000, &spill).expect("it is in memory");
         }
         log.flush(&spill).expect("it is in memory");
-        assert!(log.blocks.len() > 10 && index.bytes() >= 200 * ENTRY_BYTES);
+        assert!(log.find(index.get(199).expect("it was written")).expect("it is there").0 >= 10 && index.bytes() >= 200 * ENTRY_BYTES);
         assert!(!index.insert(7, index.get(8).expect("it was written")), "a hash that is there already is told");
         for n in (0..200_u64).rev() {
             let (key, found) = log.read(index.get(n).expect("it was written"), &spill).expect("it is in memory");

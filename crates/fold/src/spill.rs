@@ -26,43 +26,27 @@ pub(crate) enum Record<'a> {
     Gone,
 }
 
-/// Records in the order in which they were written: the end of them in memory, the rest in blocks that hold whole records each.
+/// Bytes in the order in which they were written: the end of them in memory, the rest in blocks.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
+pub(crate) struct Blocks {
     blocks: Vec<Block>,
-    buffer: Vec<u8>,
-    spilled_bytes: u64,
+    pub(crate) buffer: Vec<u8>,
+    /// Where the buffer begins among all bytes.
+    flushed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Block {
-    at: u64,
-    bytes: usize,
+pub(crate) struct Block {
+    /// Where it begins among all bytes.
+    pub(crate) start: u64,
+    /// Where it lies in the file.
+    pub(crate) at: u64,
+    pub(crate) bytes: usize,
 }
 
-impl Run {
-    /// Adds a record. `late`: how many of the changes it stands for must have found their document.
-    pub(crate) fn push(&mut self, key: &[u8], record: Record<'_>, late: u32) {
-        let (kind, payload): (u8, &[u8]) = match record {
-            Record::Whole(document) => (b'w', document),
-            Record::Change(change) => (b'c', change),
-            Record::Gone => (b'g', &[]),
-        };
-        self.buffer.push(kind);
-        self.buffer.extend_from_slice(&late.to_le_bytes());
-        for part in [key, payload] {
-            self.buffer.extend_from_slice(&(part.len() as u32).to_le_bytes());
-            self.buffer.extend_from_slice(part);
-        }
-    }
-
-    /// Bytes that are held in memory.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.buffer.len()
-    }
-
+impl Blocks {
     pub(crate) fn total_bytes(&self) -> u64 {
-        self.spilled_bytes + self.buffer.len() as u64
+        self.flushed + self.buffer.len() as u64
     }
 
     /// Writes a block once `block_bytes` are held.
@@ -74,11 +58,56 @@ impl Run {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let at = spill.write(&self.buffer)?;
-        self.blocks.push(Block { at, bytes: self.buffer.len() });
-        self.spilled_bytes += self.buffer.len() as u64;
+        let (bytes, at) = (self.buffer.len(), spill.write(&self.buffer)?);
+        self.blocks.push(Block { start: self.flushed, at, bytes });
+        self.flushed += bytes as u64;
         self.buffer = Vec::new();
         Ok(())
+    }
+
+    /// The block that holds the byte at `place`, and its number.
+    pub(crate) fn find(&self, place: u64) -> Option<(usize, Block)> {
+        let number = self.blocks.partition_point(|block| block.start <= place).checked_sub(1)?;
+        Some((number, self.blocks[number]))
+    }
+}
+
+/// Records in the order in which they were written. Every block holds whole ones.
+#[derive(Debug, Default)]
+pub(crate) struct Run(Blocks);
+
+impl Run {
+    /// Adds a record. `late`: how many of the changes it stands for must have found their document.
+    pub(crate) fn push(&mut self, key: &[u8], record: Record<'_>, late: u32) {
+        let (kind, payload): (u8, &[u8]) = match record {
+            Record::Whole(document) => (b'w', document),
+            Record::Change(change) => (b'c', change),
+            Record::Gone => (b'g', &[]),
+        };
+        self.0.buffer.push(kind);
+        self.0.buffer.extend_from_slice(&late.to_le_bytes());
+        for part in [key, payload] {
+            self.0.buffer.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            self.0.buffer.extend_from_slice(part);
+        }
+    }
+
+    /// Bytes that are held in memory.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.0.buffer.len()
+    }
+
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.0.total_bytes()
+    }
+
+    /// Writes a block once `block_bytes` are held.
+    pub(crate) fn relieve(&mut self, block_bytes: usize, spill: &dyn Spill) -> io::Result<()> {
+        self.0.relieve(block_bytes, spill)
+    }
+
+    pub(crate) fn flush(&mut self, spill: &dyn Spill) -> io::Result<()> {
+        self.0.flush(spill)
     }
 
     /// Calls `take` with every record, in order: `(key, record, late)`. It goes on while `take` says true.
@@ -88,14 +117,14 @@ impl Run {
         mut take: impl FnMut(&[u8], Record<'_>, u32) -> Result<bool, crate::FoldError>,
     ) -> Result<bool, crate::FoldError> {
         let mut block = Vec::new();
-        for one in &self.blocks {
+        for one in &self.0.blocks {
             block.resize(one.bytes, 0);
             spill.read(one.at, &mut block)?;
             if !each(&block, &mut take)? {
                 return Ok(false);
             }
         }
-        each(&self.buffer, &mut take)
+        each(&self.0.buffer, &mut take)
     }
 }
 

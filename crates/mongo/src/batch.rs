@@ -72,7 +72,8 @@ impl DocumentBatch {
         self.documents += 1;
     }
 
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
+    /// Empty, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes).into(), ..Self::default() }
     }
 

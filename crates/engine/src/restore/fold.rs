@@ -109,7 +109,7 @@ pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cance
     let mut feed = Feed::new(&inputs.request.repository, &inputs.part.replica_set, &inputs.part.oplog);
     // One thread folds from the first operation to the last: what is remembered of documents is taken and given back by it. Memory that
     // one thread took and another gives back is used again late or never.
-    let (sender, mut batches) = tokio::sync::mpsc::channel::<Vec<_>>(BATCHES_AHEAD);
+    let (sender, mut batches) = tokio::sync::mpsc::channel::<Routed>(BATCHES_AHEAD);
     let parallel = inputs.request.parallel;
     let folding = tokio::task::spawn_blocking(move || -> anyhow::Result<Ways> {
         while let Some(operations) = batches.blocking_recv() {
@@ -149,12 +149,8 @@ pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cance
 /// Batches of operations between those who route them and those who fold them.
 const BATCHES_AHEAD: usize = 2;
 
-/// An operation, and where it belongs.
-enum Routed {
-    Write(CollectionId, Operation),
-    Command(CollectionId, String, Document),
-    Principal,
-}
+/// Operations, and where they belong.
+type Routed = Vec<(Destination, Operation)>;
 
 /// The first half of the way through: what the entries do, and to which collections.
 struct Routing {
@@ -172,16 +168,12 @@ impl Routing {
         }
     }
 
-    fn route(&mut self, entries: &[(OplogTime, RawDocumentBuf)]) -> anyhow::Result<Vec<Routed>> {
+    fn route(&mut self, entries: &[(OplogTime, RawDocumentBuf)]) -> anyhow::Result<Routed> {
         let mut routed = Vec::with_capacity(entries.len());
         for (_, entry) in entries {
             for operation in self.transactions.push(entry).map_err(cannot_apply)? {
-                routed.extend(match self.router.destination(&operation).map_err(cannot_apply)? {
-                    Some(Destination::Write(id)) => Some(Routed::Write(id, operation)),
-                    Some(Destination::Command { collection, database, command }) => Some(Routed::Command(collection, database, command)),
-                    Some(Destination::Principal) => Some(Routed::Principal),
-                    None => None,
-                });
+                let destination = self.router.destination(&operation).map_err(cannot_apply)?;
+                routed.extend(destination.map(|destination| (destination, operation)));
             }
         }
         Ok(routed)
@@ -206,13 +198,13 @@ impl Pass {
         Self { fold, commands, principals: false, consistent_at: inputs.part.snapshot.oplog.through }
     }
 
-    fn take(&mut self, operations: Vec<Routed>) -> anyhow::Result<()> {
-        for one in operations {
-            match one {
+    fn take(&mut self, operations: Routed) -> anyhow::Result<()> {
+        for (destination, operation) in operations {
+            match destination {
                 // While the snapshot catches up to its own end, a document may have been deleted before it was read.
-                Routed::Write(id, operation) => self.fold.take(id, &operation, operation.time > self.consistent_at)?,
-                Routed::Command(id, database, command) => self.command(id, database, command),
-                Routed::Principal => self.principals = true,
+                Destination::Write(id) => self.fold.take(id, &operation, operation.time > self.consistent_at)?,
+                Destination::Command { collection, database, command } => self.command(collection, database, command),
+                Destination::Principal => self.principals = true,
             }
         }
         Ok(())

@@ -12,9 +12,9 @@ use anyhow::Context;
 use futures::{Stream, StreamExt, TryStreamExt};
 use oplogue_domain::Namespace;
 use oplogue_fold::Tally;
-use oplogue_mongo::{Connection, DocumentBatch, MongoError};
+use oplogue_mongo::{Connection, MongoError};
 use oplogue_oplog::{CollectionId, CollectionKind};
-use oplogue_repository::{ByteStream, Repository, StoredBatch};
+use oplogue_repository::{ByteStream, Repository};
 use tokio_util::sync::CancellationToken;
 
 use super::fold::Way;
@@ -143,14 +143,9 @@ impl Loading<'_> {
     /// Inserts the documents as they were stored, without looking at them; none where none are stored. Returns how many that were.
     async fn fill_untouched(self, one: &Work, stream: Option<ByteStream>) -> anyhow::Result<u64> {
         let Some(stream) = stream else { return Ok(0) };
-        let batches =
-            futures::stream::try_unfold(
-                stream,
-                |mut stream| async move { anyhow::Ok(stream.next_batch().await?.map(|batch| (batch, stream))) },
-            );
-        let batches = batches.map_ok(|StoredBatch { bytes, documents, room }| {
-            let read_bytes = bytes.len() as u64;
-            Batch { bytes, documents, read_bytes, room: Some(room) }
+        let batches = futures::stream::try_unfold(stream, |mut stream| async move {
+            let stored = stream.next_batch().await?;
+            stored.map(|stored| anyhow::Ok((Batch::stored(stored)?, stream))).transpose()
         });
         self.insert_all(one, batches).await
     }
@@ -173,14 +168,13 @@ impl Loading<'_> {
                 if self.cancel.is_cancelled() {
                     return Err(Stopped.into());
                 }
-                let Batch { bytes, documents, read_bytes, room } = batch;
-                let inserted = DocumentBatch::from_bytes(bytes).context("the stored documents are not BSON")?;
-                self.connection.insert_documents(namespace, &inserted).await?;
+                let Batch { documents, read_bytes, room } = batch;
+                let count = self.connection.insert_documents(namespace, &documents).await? as u64;
                 // Others may have the memory now, also while this one is held back.
-                drop((inserted, room));
+                drop((documents, room));
                 self.progress.advance(Step::Load, read_bytes);
-                self.brake.moved(read_bytes, documents).await;
-                anyhow::Ok(documents)
+                self.brake.moved(read_bytes, count).await;
+                anyhow::Ok(count)
             }
         });
         inserted.try_buffered(in_flight).try_fold(0, |sum, one| async move { Ok(sum + one) }).await

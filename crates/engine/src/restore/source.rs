@@ -1,8 +1,9 @@
 //! The documents of one collection on their way to the target: out of the snapshot, and through the fold.
 
-use bson::RawDocument;
+use anyhow::Context;
 use oplogue_fold::{FoldError, Folded, Met, Tally};
-use oplogue_repository::{ByteStream, RepositoryError, Room, StoredBatch};
+use oplogue_mongo::DocumentBatch;
+use oplogue_repository::{ByteStream, Room, StoredBatch};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -13,14 +14,26 @@ const GROWN_BYTES: usize = 2 * BATCH_BYTES;
 /// Batches that wait to be inserted.
 const BATCHES_AHEAD: usize = 1;
 
-/// Documents to insert, one after the other. There may be none in it.
+/// Documents to insert. There may be none in it.
 pub(super) struct Batch {
-    pub bytes: Vec<u8>,
-    pub documents: u64,
+    pub documents: DocumentBatch,
     /// What was read of the snapshot for them.
     pub read_bytes: u64,
     /// The memory they came in, to be kept until they are inserted.
     pub room: Option<Room>,
+}
+
+impl Batch {
+    /// What is stored, as it is.
+    pub(super) fn stored(StoredBatch { bytes, room, .. }: StoredBatch) -> anyhow::Result<Self> {
+        let read_bytes = bytes.len() as u64;
+        let documents = DocumentBatch::from_bytes(bytes).context("the stored documents are not BSON")?;
+        Ok(Self { documents, read_bytes, room: Some(room) })
+    }
+
+    fn made(documents: DocumentBatch) -> Self {
+        Self { documents, read_bytes: 0, room: None }
+    }
 }
 
 /// What folding gives, on a thread of its own from the first document to the last: memory that one thread took and another gives back is
@@ -33,13 +46,13 @@ pub(super) struct Source {
 enum Message {
     Batch(Batch),
     End(Result<Tally, String>),
-    Failed(RepositoryError),
+    Failed(anyhow::Error),
 }
 
 /// Why the thread stops before its end.
 enum Stop {
     CannotFold(FoldError),
-    Failed(RepositoryError),
+    Failed(anyhow::Error),
     NobodyListens,
 }
 
@@ -72,7 +85,7 @@ impl Source {
                 self.end = Some(end);
                 Ok(None)
             }
-            Some(Message::Failed(error)) => Err(error.into()),
+            Some(Message::Failed(error)) => Err(error),
             None => anyhow::bail!("the folding of the documents was given up"),
         }
     }
@@ -92,52 +105,46 @@ impl Source {
 fn give_all(runtime: &Handle, snapshot: Option<ByteStream>, folded: &mut Folded, sender: &mpsc::Sender<Message>) -> Result<Tally, Stop> {
     let give = |batch| sender.blocking_send(Message::Batch(batch)).map_err(|_| Stop::NobodyListens);
     if let Some(mut stream) = snapshot {
-        while let Some(StoredBatch { bytes, room, .. }) = runtime.block_on(stream.next_batch()).map_err(Stop::Failed)? {
-            let read_bytes = bytes.len() as u64;
-            let grown = |bytes, documents| give(Batch { bytes, documents, read_bytes: 0, room: None });
-            let (bytes, documents) = through(folded, bytes, grown)?;
-            give(Batch { bytes, documents, read_bytes, room: Some(room) })?;
+        while let Some(stored) = runtime.block_on(stream.next_batch()).map_err(|error| Stop::Failed(error.into()))? {
+            let Batch { documents, read_bytes, room } = Batch::stored(stored).map_err(Stop::Failed)?;
+            let documents = through(folded, documents, |grown| give(Batch::made(grown)))?;
+            give(Batch { documents, read_bytes, room })?;
         }
     }
-    while let Some(documents) = folded.rest(BATCH_BYTES).map_err(Stop::CannotFold)? {
-        let mut bytes = Vec::with_capacity(documents.iter().map(|document| document.as_bytes().len()).sum());
-        documents.iter().for_each(|document| bytes.extend_from_slice(document.as_bytes()));
-        give(Batch { bytes, documents: documents.len() as u64, read_bytes: 0, room: None })?;
+    while let Some(rest) = folded.rest(BATCH_BYTES).map_err(Stop::CannotFold)? {
+        let mut documents = DocumentBatch::with_capacity(rest.iter().map(|document| document.as_bytes().len()).sum());
+        rest.iter().for_each(|document| documents.push(document));
+        give(Batch::made(documents))?;
     }
     Ok(folded.tally())
 }
 
-/// What becomes of whole documents that stand one after the other, and how many there are then. What stays as it is stays where it is, or is
-/// copied together with its neighbours. Documents may have grown: whenever there are enough for a batch, they are given to `grown`, and the
-/// last come back.
-fn through(folded: &mut Folded, bytes: Vec<u8>, mut grown: impl FnMut(Vec<u8>, u64) -> Result<(), Stop>) -> Result<(Vec<u8>, u64), Stop> {
-    let mut out: Option<Vec<u8>> = None;
-    let (mut at, mut kept_from, mut documents) = (0, 0, 0);
-    while at < bytes.len() {
-        let damaged = || Stop::CannotFold(FoldError::CannotFold("a stored document is damaged".to_owned()));
-        let length = bytes[at..].first_chunk().map(|prefix| i32::from_le_bytes(*prefix)).ok_or_else(damaged)?;
-        let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length)).ok_or_else(damaged)?;
-        let document = bytes.get(at..end).and_then(|bytes| RawDocument::from_bytes(bytes).ok()).ok_or_else(damaged)?;
+/// What becomes of documents: the same batch where all stay as they are. They may have grown: whenever there are enough for a batch, they are
+/// given to `grown`, and the last come back.
+fn through(
+    folded: &mut Folded,
+    batch: DocumentBatch,
+    mut grown: impl FnMut(DocumentBatch) -> Result<(), Stop>,
+) -> Result<DocumentBatch, Stop> {
+    let mut out: Option<DocumentBatch> = None;
+    for (index, document) in batch.iter().enumerate() {
         let met = folded.meet(document).map_err(Stop::CannotFold)?;
-        documents += u64::from(met != Met::Away);
-        if met != Met::Kept {
-            let out = out.get_or_insert_with(|| Vec::with_capacity(bytes.len()));
-            out.extend_from_slice(&bytes[kept_from..at]);
-            kept_from = end;
-            if let Met::Changed(changed) = met {
-                out.extend_from_slice(changed.as_bytes());
-            }
-            if out.len() >= GROWN_BYTES {
-                grown(std::mem::take(out), std::mem::take(&mut documents))?;
-            }
+        if out.is_none() && met == Met::Kept {
+            continue;
         }
-        at = end;
-    }
-    match out {
-        None => Ok((bytes, documents)),
-        Some(mut out) => {
-            out.extend_from_slice(&bytes[kept_from..]);
-            Ok((out, documents))
+        let out = out.get_or_insert_with(|| {
+            let mut kept = DocumentBatch::with_capacity(batch.bytes().len());
+            batch.iter().take(index).for_each(|document| kept.push(document));
+            kept
+        });
+        match met {
+            Met::Kept => out.push(document),
+            Met::Changed(changed) => out.push(&changed),
+            Met::Away => {}
+        }
+        if out.bytes().len() >= GROWN_BYTES {
+            grown(std::mem::take(out))?;
         }
     }
+    Ok(out.unwrap_or(batch))
 }
