@@ -11,6 +11,7 @@
 pub(crate) mod answer;
 pub(crate) mod cursor;
 pub(crate) mod elements;
+mod local;
 mod message;
 mod open;
 mod pool;

@@ -128,6 +128,11 @@ impl ReplicaSet {
         self.folder.path().join(format!("{}.log", process_name(member)))
     }
 
+    /// The socket file of a member of a set with `socket_files`.
+    pub fn socket_file(&self, member: usize) -> PathBuf {
+        self.folder.path().join(format!("mongodb-{}.sock", self.ports[member].number()))
+    }
+
     /// A new client of the whole set, as root.
     pub async fn client(&self) -> anyhow::Result<Client> {
         connect(&self.uri()).await

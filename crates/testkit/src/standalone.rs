@@ -25,7 +25,7 @@ impl Standalone {
         let port = Port::reserve()?;
         let data = folder.path().join("data");
         std::fs::create_dir(&data).context("creating the data folder")?;
-        let arguments = crate::replica_set::common_arguments(&data.display().to_string(), port.number(), 0.25);
+        let arguments = crate::replica_set::common_arguments(&data.display().to_string(), port.number(), 0.25, None);
         folder.spawn("mongod", &mongod.program, &mongod.environment, &arguments)?;
         until("the standalone mongod to listen", || async {
             if let Some(end) = folder.ended("mongod") {

@@ -28,6 +28,7 @@ struct Measured {
     backup_cpu: Samples,
     backup_zstd: Samples,
     read_exhaust: Samples,
+    read_socket: Samples,
     read_exhaust_cpu: Samples,
     read_driver: Samples,
     restore: Samples,
@@ -168,6 +169,9 @@ impl Bench<'_> {
         let seconds = source.with(move |address| ceilings::read_exhaust(address, bytes)).await?;
         self.measured.read_exhaust_cpu.push(process::own_cpu() - before);
         self.measured.read_exhaust.push(megabytes(bytes, seconds));
+        let file = source.socket_file();
+        let seconds = source.with(move |_| ceilings::read_exhaust(&file, bytes)).await?;
+        self.measured.read_socket.push(megabytes(bytes, seconds));
         let seconds = ceilings::read_driver(&source.set.client().await?, bytes).await?;
         self.measured.read_driver.push(megabytes(bytes, seconds));
 
@@ -359,6 +363,14 @@ impl Measured {
                 "MB/s",
                 "reading: exhaust cursors, thin OP_MSG client, 4 collections at once, bytes thrown away",
                 self.read_exhaust,
+                least(0.7),
+            ),
+            (
+                "snapshot, not compressed",
+                self.backup.clone(),
+                "MB/s",
+                "the same over the server's socket file, as `oplogue backup` reads from a server on its machine",
+                self.read_socket,
                 least(0.7),
             ),
             (

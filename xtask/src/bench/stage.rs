@@ -21,10 +21,15 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> anyhow::Result<Server> {
-        let options = ReplicaSetOptions::default().cache_gb(CACHE_GB).oplog_mb(OPLOG_MB);
+        let options = ReplicaSetOptions::default().cache_gb(CACHE_GB).oplog_mb(OPLOG_MB).socket_files(true);
         let set = ReplicaSet::start(options).await.context("start a server")?;
         let address = set.hosts().into_iter().next().context("a set has a member")?;
         Ok(Server { set, address })
+    }
+
+    /// Where it is reached without TCP.
+    pub fn socket_file(&self) -> String {
+        self.set.socket_file(0).display().to_string()
     }
 
     /// Does blocking work with this server's address on a thread of its own.

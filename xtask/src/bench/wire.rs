@@ -1,10 +1,11 @@
-//! The thinnest client that can talk to a `mongod`: OP_MSG over a plain TCP connection, one thread per connection.
+//! The thinnest client that can talk to a `mongod`: OP_MSG over plain TCP or a socket file, one thread per connection.
 //!
 //! Ceilings are measured with it: it decodes next to nothing, so what it reaches is what the server can give. It knows neither login
 //! nor TLS nor compression, and is for the bench's own servers only.
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 
 use anyhow::Context;
 use bson::{RawDocument, RawDocumentBuf, rawdoc};
@@ -18,17 +19,25 @@ const EXHAUST_ALLOWED: u32 = 1 << 16;
 /// `maxMessageSizeBytes` of every server version.
 pub const MESSAGE_BYTES_MAX: usize = 48_000_000;
 
+trait Stream: Read + Write {}
+impl<S: Read + Write> Stream for S {}
+
 /// A connection to one server.
 pub struct Wire {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
     reply: Vec<u8>,
 }
 
 impl Wire {
-    /// `address` is `host:port`.
+    /// `address` is `host:port`, or the path of a socket file.
     pub fn connect(address: &str) -> anyhow::Result<Wire> {
-        let stream = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
-        stream.set_nodelay(true).context("set TCP_NODELAY")?;
+        let stream: Box<dyn Stream> = if address.starts_with('/') {
+            Box::new(UnixStream::connect(address).with_context(|| format!("connect to {address}"))?)
+        } else {
+            let stream = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
+            stream.set_nodelay(true).context("set TCP_NODELAY")?;
+            Box::new(stream)
+        };
         Ok(Wire { stream: BufReader::with_capacity(64 << 10, stream), reply: Vec::new() })
     }
 

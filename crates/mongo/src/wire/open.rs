@@ -1,4 +1,4 @@
-//! Making a connection: address, TLS, greeting, login.
+//! Making a connection: address or socket file, TLS, greeting, login.
 
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, RawBsonRef, RawDocument, RawDocumentBuf, rawdoc};
 use mongodb::options::{AuthMechanism, ClientOptions, ServerAddress, Tls};
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
+use super::local::{SocketFile, SocketFiles};
 use super::scram::{Challenge, Login, Mechanism};
 use super::{Stream, Wire, WireError, is_ok, tls};
 
@@ -23,6 +24,7 @@ pub(crate) struct Recipe {
     app_name: String,
     /// The last password that was salted: thousands of rounds for each connection would be felt.
     salted: std::sync::Mutex<Option<Salted>>,
+    files: SocketFiles,
 }
 
 struct Credentials {
@@ -80,21 +82,80 @@ impl Recipe {
             Some(Tls::Enabled(options)) => Some(tls::config(options)?),
             _ => None,
         };
-        Ok(Self { tls, login, app_name: options.app_name.clone().unwrap_or_default(), salted: std::sync::Mutex::new(None) })
+        Ok(Self {
+            tls,
+            login,
+            app_name: options.app_name.clone().unwrap_or_default(),
+            salted: std::sync::Mutex::new(None),
+            files: SocketFiles::default(),
+        })
     }
 
+    /// A connection, logged in: over the server's socket file if it is on this machine and has one, otherwise by TCP.
     pub(crate) async fn open(&self, address: &ServerAddress) -> Result<Wire, NotOpened> {
-        let ServerAddress::Tcp { host, port } = address else { return Err(never("the server is not reached by TCP")) };
-        let stream = TcpStream::connect((host.as_str(), port.unwrap_or(PORT))).await.map_err(WireError::Io)?;
+        let (host, port) = match address {
+            ServerAddress::Tcp { host, port } => (host, port.unwrap_or(PORT)),
+            ServerAddress::Unix { path } => {
+                let stream = UnixStream::connect(path).await.map_err(WireError::Io)?;
+                return Ok(self.begin(Box::new(stream)).await?.0);
+            }
+            _ => return Err(never("only the driver knows how the server is reached")),
+        };
+        let known = self.files.get(address);
+        if let Some(Some(file)) = &known
+            && let Some(wire) = self.open_file(file).await
+        {
+            return Ok(wire);
+        }
+        let (mut wire, greeting, here) = self.open_tcp(host, port).await?;
+        if !here || known == Some(None) {
+            return Ok(wire);
+        }
+        // It was never asked, or was started again since.
+        let file = SocketFile::find(&mut wire, &greeting, port).await?;
+        let better = match &file {
+            Some(file) => self.open_file(file).await,
+            None => None,
+        };
+        self.files.set(address, file.filter(|_| better.is_some()));
+        Ok(better.unwrap_or(wire))
+    }
+
+    /// `None`: there is no server there, or another one.
+    async fn open_file(&self, file: &SocketFile) -> Option<Wire> {
+        let opening = async {
+            let stream = file.connect().await.map_err(WireError::Io)?;
+            let (wire, greeting) = self.begin(Box::new(stream)).await?;
+            if file.is_of(&greeting) { Ok(wire) } else { Err(never("another server listens there")) }
+        };
+        match opening.await {
+            Ok(wire) => Some(wire),
+            Err(error) => {
+                tracing::debug!(path = %file.path.display(), %error, "not over the server's socket file");
+                None
+            }
+        }
+    }
+
+    /// The connection, the greeting, and whether the server is on this machine, where we may leave TCP.
+    async fn open_tcp(&self, host: &str, port: u16) -> Result<(Wire, RawDocumentBuf, bool), NotOpened> {
+        let stream = TcpStream::connect((host, port)).await.map_err(WireError::Io)?;
         stream.set_nodelay(true).map_err(WireError::Io)?;
+        let here = stream.local_addr().and_then(|ours| Ok(ours.ip() == stream.peer_addr()?.ip())).unwrap_or(false);
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stream),
             Some(config) => {
-                let name = ServerName::try_from(host.clone()).map_err(|error| never(error.to_string()))?;
+                let name = ServerName::try_from(host.to_owned()).map_err(|error| never(error.to_string()))?;
                 let connector = tokio_rustls::TlsConnector::from(config.clone());
                 Box::new(connector.connect(name, stream).await.map_err(WireError::Io)?)
             }
         };
+        let (wire, greeting) = self.begin(stream).await?;
+        Ok((wire, greeting, here && self.tls.is_none()))
+    }
+
+    /// Greets and logs in.
+    async fn begin(&self, stream: Box<dyn Stream>) -> Result<(Wire, RawDocumentBuf), NotOpened> {
         let mut wire = Wire::new(stream);
         let greeting = self.greet(&mut wire).await?;
         if let Some(credentials) = &self.login {
@@ -102,7 +163,7 @@ impl Recipe {
             let mechanism = mechanism.ok_or_else(|| never("the server offers no login by SCRAM"))?;
             self.log_in(&mut wire, credentials, mechanism).await?;
         }
-        Ok(wire)
+        Ok((wire, greeting))
     }
 
     async fn greet(&self, wire: &mut Wire) -> Result<RawDocumentBuf, NotOpened> {

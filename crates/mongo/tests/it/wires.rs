@@ -63,6 +63,58 @@ async fn login_and_tls_are_those_of_the_uri() {
     }
 }
 
+/// Where the connections of our own come from, by the name of their application.
+async fn origins(client: &mongodb::Client, application: &str) -> Vec<String> {
+    let pipeline = [
+        doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+        doc! { "$match": { "clientMetadata.driver.name": "oplogue", "appName": application } },
+    ];
+    let command = doc! { "aggregate": 1, "pipeline": pipeline.to_vec(), "cursor": { "batchSize": 1000 } };
+    let reply = client.database("admin").run_command(command).await.expect("the operations of a server of the test");
+    let found = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch")).expect("a cursor");
+    let client = |found: &bson::Bson| found.as_document()?.get_str("client").ok().map(ToOwned::to_owned);
+    found.iter().filter_map(client).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_this_machine_is_talked_to_over_its_socket_file() {
+    for version in [Version::V4_2, Version::V6_0] {
+        let options = ReplicaSetOptions::default().version(version).auth(true).socket_files(true);
+        let set = ReplicaSet::start(options).await.expect("a replica set starts");
+        let root = set.client().await.expect("the driver connects");
+        root.database("shop").collection::<Document>("c").insert_many((0..500).map(|n| doc! { "_id": n })).await.expect("inserted");
+        let roles = ["backup", "restore"].map(|role| doc! { "role": role, "db": "admin" });
+        let create = doc! { "createUser": "plain", "pwd": "word", "roles": roles.to_vec() };
+        root.database("admin").run_command(create).await.expect("a user of the test");
+        let read = async |uri: String, name: &str| {
+            let options = ConnectOptions { app_name: name.to_owned(), ..ConnectOptions::default() };
+            let connection = Connection::open(&uri, &options).await.expect("opened");
+            let selection = NamespaceSelection::Only(vec!["shop.c".parse().expect("a pattern")]);
+            let listed = connection.list_collections(&selection).await.expect("listed").remove(0);
+            assert_eq!(count(&connection, &listed).await, 500, "{name}");
+            let origins = origins(&root, name).await;
+            assert!(!origins.is_empty(), "{version:?}: no connection of ours for {name}");
+            (connection, listed, origins.iter().all(|origin| origin.contains("unix socket")))
+        };
+        let (connection, listed, over_file) = read(set.uri(), "set").await;
+        assert!(over_file, "{version:?}: a whole set");
+        assert!(read(set.uri_of(0), "member").await.2, "{version:?}: a member alone");
+        // Nobody tells this user where the file is.
+        assert!(!read(set.uri_as("plain", "word"), "plain").await.2, "{version:?}: without `clusterMonitor`");
+        let path = set.socket_file(0).display().to_string().replace('/', "%2F");
+        let (user, rest) = set.uri_of(0).split_once('@').map(|(user, rest)| (user.to_owned(), rest.to_owned())).expect("a login");
+        let options = rest.split_once('?').expect("options").1.to_owned();
+        assert!(read(format!("{user}@{path}/?{options}"), "file").await.2, "{version:?}: the file in the URI");
+        // Another process of the same name.
+        set.kill(0).await.expect("killed");
+        set.restart(0).await.expect("started again");
+        set.wait_primary().await.expect("a primary");
+        assert_eq!(count(&connection, &listed).await, 500, "after a restart");
+        let origins = origins(&root, "set").await;
+        assert!(!origins.is_empty() && origins.iter().all(|origin| origin.contains("unix socket")), "{version:?}: {origins:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_that_is_cut_off_begins_again() {
     let bench = Bench::new(Version::V6_0, "cut_off").await;

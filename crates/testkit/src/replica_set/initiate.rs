@@ -1,5 +1,6 @@
 //! From running processes to a working set.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -23,7 +24,8 @@ impl ReplicaSet {
     fn arguments(&self, member: usize) -> Vec<String> {
         let options = &self.options;
         let file = |name: &str| self.folder.path().join(name).display().to_string();
-        let mut arguments = common_arguments(&file(&process_name(member)), self.ports[member].number(), options.cache_gb);
+        let sockets = options.socket_files.then(|| self.folder.path());
+        let mut arguments = common_arguments(&file(&process_name(member)), self.ports[member].number(), options.cache_gb, sockets);
         let mut set = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
         set("logpath", self.log_path(member).display().to_string());
         set("replSet", options.name.clone());
@@ -128,16 +130,15 @@ async fn working(client: &Client) -> anyhow::Result<Option<()>> {
     Ok((is("ismaster") || is("secondary") || is("arbiterOnly")).then_some(()))
 }
 
-/// Flags every test server has: loopback, small, quick.
-pub(crate) fn common_arguments(data: &str, port: u16, cache_gb: f64) -> Vec<String> {
-    [
+/// Flags every test server has: loopback, small, quick. Socket files are in the folder given, if one is.
+pub(crate) fn common_arguments(data: &str, port: u16, cache_gb: f64, sockets: Option<&Path>) -> Vec<String> {
+    let mut arguments: Vec<String> = [
         "--dbpath",
         data,
         "--port",
         &port.to_string(),
         "--bind_ip",
         "127.0.0.1",
-        "--nounixsocket",
         "--wiredTigerCacheSizeGB",
         &cache_gb.to_string(),
         // 5 MB instead of 300 MB on disk.
@@ -147,5 +148,10 @@ pub(crate) fn common_arguments(data: &str, port: u16, cache_gb: f64) -> Vec<Stri
         "diagnosticDataCollectionEnabled=false",
     ]
     .map(String::from)
-    .into()
+    .into();
+    match sockets {
+        None => arguments.push("--nounixsocket".into()),
+        Some(folder) => arguments.extend(["--unixSocketPrefix".into(), folder.display().to_string()]),
+    }
+    arguments
 }

@@ -30,6 +30,8 @@ pub struct ReplicaSetOptions {
     /// Each member has a [`crate::FaultProxy`] before it, whose address stands in the configuration: clients and the other members come
     /// through it, [`crate::ReplicaSet::uri_of`] goes past it.
     pub proxied: bool,
+    /// Each member has a socket file, too, in the set's folder.
+    pub socket_files: bool,
     /// Fields for a member's entry in the configuration, e.g. `(2, doc! {"hidden": true, "priority": 0})`.
     pub member_settings: Vec<(usize, Document)>,
 }
@@ -48,6 +50,7 @@ impl Default for ReplicaSetOptions {
             test_commands: false,
             election_timeout_ms: 5_000,
             proxied: false,
+            socket_files: false,
             member_settings: Vec::new(),
         }
     }
@@ -65,7 +68,7 @@ macro_rules! builders {
     };
 }
 builders!(version: Version, members: usize, auth: bool, tls: bool, oplog_mb: u32, cache_gb: f64, test_commands: bool, election_timeout_ms: u32,
-    proxied: bool);
+    proxied: bool, socket_files: bool);
 
 impl ReplicaSetOptions {
     /// With another name.
