@@ -13,12 +13,14 @@
 //! incomplete and says so; running the same restore again gives the same result as if it had not stopped, and keeps what was done
 //! ([`journal`]).
 
+mod ahead;
 mod carry_out;
 mod check;
 mod clear;
 mod compose;
 mod feed;
 mod fold;
+mod folding;
 mod journal;
 mod load;
 mod names;

@@ -221,8 +221,9 @@ impl Fold {
     pub fn finish(mut self, parallel: usize) -> io::Result<BTreeMap<CollectionId, Result<Folded, String>>> {
         for gathered in self.collections.values_mut().flatten() {
             for partition in &mut gathered.partitions {
-                if let Partition::Spilled(run) = partition {
-                    run.flush(self.spill.as_ref())?;
+                match partition {
+                    Partition::Held(held) => held.states.shrink_to_fit(),
+                    Partition::Spilled(run) => run.flush(self.spill.as_ref())?,
                 }
             }
         }
@@ -325,7 +326,8 @@ impl Gathered {
                 self.spill(id, at, filter, limits.block_bytes, spill)?;
             } else {
                 room -= needed;
-                all.extend(std::mem::take(&mut held.states).into_iter().map(|(key, state)| (key, state, at)));
+                // The table stays as large as it is: it will be filled again.
+                all.extend(held.states.drain().map(|(key, state)| (key, state, at)));
             }
         }
         // As they will be asked for: what is there by itself in its order, of the rest those together whose `_id`s are.

@@ -152,6 +152,11 @@ impl Lineage {
         self.get(id).map(|collection| collection.kind)
     }
 
+    /// Whether it has a fixed size now, so that the order of its documents counts.
+    pub fn is_capped(&self, id: CollectionId) -> bool {
+        self.get(id).is_some_and(|collection| collection.options.get_bool("capped").unwrap_or(false))
+    }
+
     /// Which collections, views and indexes there are now, and what became of the others.
     pub fn outcome(&self) -> Outcome {
         crate::outcome::outcome(self)

@@ -1,4 +1,4 @@
-//! The oplog, folded: read once for all collections, before anything is touched.
+//! The oplog, folded for all collections at once, before anything is touched: while it is surveyed, or in a reading of its own.
 //!
 //! Out come, for each collection, what its documents become on their way in, and the commands that change its options. What a collection's
 //! documents are does not depend on its options (nothing is validated in a restore), so those commands run after it is loaded, each
@@ -14,12 +14,14 @@ use anyhow::Context;
 use bson::{Document, RawDocumentBuf};
 use oplogue_domain::plan::Part;
 use oplogue_domain::{Namespace, OplogTime};
-use oplogue_fold::{Fold, Folded, Order, Spill};
-use oplogue_oplog::{CollectionId, CollectionSpec, Destination, Lineage, Operation, Router, Transactions};
+use oplogue_fold::Folded;
+use oplogue_oplog::{CollectionId, CollectionSpec, Lineage, Router, Transactions};
 use tokio_util::sync::CancellationToken;
 
+use super::ahead::Ahead;
 use super::check::Checked;
 use super::feed::Feed;
+use super::folding::{Folding, Routed, order};
 use super::spill::TemporaryFile;
 use super::survey::{Survey, cannot_apply, untouched};
 use super::work::Work;
@@ -93,8 +95,13 @@ pub(super) struct Inputs<'a> {
     pub survey: &'a Survey,
 }
 
-/// Folds the oplog. Nothing is touched; a refusal says so.
-pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cancel: &CancellationToken) -> anyhow::Result<Ways> {
+/// Folds the oplog, if that was not done already while it was surveyed. Nothing is touched; a refusal says so.
+pub(super) async fn fold(
+    inputs: Inputs<'_>,
+    ahead: Option<Ahead>,
+    progress: &Arc<dyn Progress>,
+    cancel: &CancellationToken,
+) -> anyhow::Result<Ways> {
     let limits = match &inputs.request.replay {
         Replay::Fold(limits) => limits,
         Replay::OnServer => {
@@ -102,55 +109,56 @@ pub(super) async fn fold(inputs: Inputs<'_>, progress: &Arc<dyn Progress>, cance
             return Ok(Ways { collections: inputs.work.iter().map(asked).collect(), principals: inputs.principals });
         }
     };
-    let file = Arc::new(TemporaryFile::within(limits.folder.as_deref()));
-    let mut pass = Pass::new(&inputs, Fold::new(limits.memory_bytes_max, Arc::clone(&file) as Arc<dyn Spill>));
-    let (mut routing, mut refused) = (Routing::new(&inputs), None);
     progress.begin(Step::Fold, Unit::Entries, Some(inputs.survey.entries()));
-    let mut feed = Feed::new(&inputs.request.repository, &inputs.part.replica_set, &inputs.part.oplog);
-    // One thread folds from the first operation to the last: what is remembered of documents is taken and given back by it. Memory that
-    // one thread took and another gives back is used again late or never.
-    let (sender, mut batches) = tokio::sync::mpsc::channel::<Routed>(BATCHES_AHEAD);
-    let parallel = inputs.request.parallel;
-    let folding = tokio::task::spawn_blocking(move || -> anyhow::Result<Ways> {
-        while let Some(operations) = batches.blocking_recv() {
-            pass.take(operations)?;
+    let done = match ahead {
+        Some(ahead) => ahead.end(inputs.work, inputs.request.parallel).await,
+        None => None,
+    };
+    let (mut ways, file) = match done {
+        Some(done) => {
+            progress.advance(Step::Fold, inputs.survey.entries());
+            done
         }
-        pass.finish(parallel)
-    });
+        None => read_again(&inputs, limits, progress, cancel).await?,
+    };
+    if cancel.is_cancelled() {
+        return Err(untouched().into());
+    }
+    ways.principals &= inputs.principals;
+    progress.end(Step::Fold);
+    refuse_without_room(&ways, &inputs, &file)?;
+    Ok(ways)
+}
+
+/// Reads the oplog once more, for the collections that are restored.
+async fn read_again(
+    inputs: &Inputs<'_>,
+    limits: &FoldLimits,
+    progress: &Arc<dyn Progress>,
+    cancel: &CancellationToken,
+) -> anyhow::Result<(Ways, Arc<TemporaryFile>)> {
+    let folding = Folding::begin(limits, inputs.part.snapshot.oplog.through);
+    for one in inputs.work {
+        folding.collection(one.selected.survivor.id, order(one.is_capped())).await;
+    }
+    let mut routing = Routing::new(inputs);
+    let mut feed = Feed::new(&inputs.request.repository, &inputs.part.replica_set, &inputs.part.oplog);
     while let Some(entries) = feed.next().await.context("read the oplog that leads to the moment")? {
         if cancel.is_cancelled() {
             return Err(untouched().into());
         }
         let count = entries.len() as u64;
         // Beside the folding of those before.
-        let operations = match routing.route(&entries) {
-            Ok(operations) => operations,
-            Err(error) => {
-                refused = Some(error);
-                break;
-            }
-        };
-        if sender.send(operations).await.is_err() {
+        if !folding.take(routing.route(&entries)?).await {
             // It failed, and says why below.
             break;
         }
         progress.advance(Step::Fold, count);
     }
-    drop(sender);
-    let ways = folding.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic())).map_err(|error| no_room(error, &file))?;
-    if let Some(error) = refused {
-        return Err(error);
-    }
-    progress.end(Step::Fold);
-    refuse_without_room(&ways, &inputs, &file)?;
-    Ok(ways)
+    let (pass, file) = folding.end().await?;
+    let ways = pass.finish(inputs.work, inputs.request.parallel).map_err(|error| no_room(error.into(), &file))?;
+    Ok((ways, file))
 }
-
-/// Batches of operations between those who route them and those who fold them.
-const BATCHES_AHEAD: usize = 2;
-
-/// Operations, and where they belong.
-type Routed = Vec<(Destination, Operation)>;
 
 /// The first half of the way through: what the entries do, and to which collections.
 struct Routing {
@@ -180,72 +188,11 @@ impl Routing {
     }
 }
 
-/// The second half: what becomes of the documents.
-struct Pass {
-    fold: Fold,
-    commands: BTreeMap<CollectionId, Vec<(String, Document)>>,
-    principals: bool,
-    consistent_at: OplogTime,
-}
-
-impl Pass {
-    fn new(inputs: &Inputs<'_>, mut fold: Fold) -> Self {
-        let mut commands = BTreeMap::new();
-        for one in inputs.work {
-            fold.begin(one.selected.survivor.id, if one.is_capped() { Order::Inserted } else { Order::Any });
-            commands.insert(one.selected.survivor.id, Vec::new());
-        }
-        Self { fold, commands, principals: false, consistent_at: inputs.part.snapshot.oplog.through }
-    }
-
-    fn take(&mut self, operations: Routed) -> anyhow::Result<()> {
-        for (destination, operation) in operations {
-            match destination {
-                // While the snapshot catches up to its own end, a document may have been deleted before it was read.
-                Destination::Write(id) => self.fold.take(id, &operation, operation.time > self.consistent_at)?,
-                Destination::Command { collection, database, command } => self.command(collection, database, command),
-                Destination::Principal => self.principals = true,
-            }
-        }
-        Ok(())
-    }
-
-    fn command(&mut self, id: CollectionId, database: String, command: Document) {
-        match command.keys().next().map(String::as_str) {
-            Some("collMod") => add_later(self.commands.entry(id).or_default(), database, command),
-            name => self.fold.give_up(id, format!("{} changes its documents", name.unwrap_or("a command"))),
-        }
-    }
-
-    fn finish(mut self, parallel: usize) -> anyhow::Result<Ways> {
-        let folded = self.fold.finish(parallel)?;
-        let collections = folded.into_iter().map(|(id, folded)| {
-            let way = match folded {
-                Ok(documents) => Way::Folded { documents: Box::new(documents), commands: self.commands.remove(&id).unwrap_or_default() },
-                Err(why) => Way::Replayed(why),
-            };
-            (id, way)
-        });
-        Ok(Ways { collections: collections.collect(), principals: self.principals })
-    }
-}
-
-/// Adds a `collMod`; what it sets again is taken out of the earlier ones, so that there are never more than there are arguments.
-fn add_later(commands: &mut Vec<(String, Document)>, database: String, command: Document) {
-    for (_, earlier) in commands.iter_mut() {
-        for argument in command.keys().skip(1) {
-            earlier.remove(argument);
-        }
-    }
-    commands.retain(|(_, earlier)| earlier.len() > 1);
-    commands.push((database, command));
-}
-
 const MORE_ROOM: &str = "give a folder with more room (--temp-dir) or more memory (--fold-memory), or let the server apply the oplog \
     (--replay-on-server); nothing was touched";
 
 /// Puts what the temporary file said into words.
-fn no_room(error: anyhow::Error, file: &TemporaryFile) -> anyhow::Error {
+pub(super) fn no_room(error: anyhow::Error, file: &TemporaryFile) -> anyhow::Error {
     if error.downcast_ref::<std::io::Error>().is_none() {
         return error;
     }
@@ -289,8 +236,6 @@ fn more_bytes(folded: &Folded, one: &Work, checked: &BTreeMap<Namespace, Checked
 
 #[cfg(test)]
 mod tests {
-    use bson::doc;
-
     use super::*;
 
     #[test]
@@ -298,26 +243,5 @@ mod tests {
         assert!(enough(10, 10, Path::new("/tmp")).is_ok());
         let refused = enough(11, 10, Path::new("/var/tmp")).expect_err("one byte is missing");
         assert!(refused.reason.contains("/var/tmp") && refused.advice.is_some_and(|advice| advice.contains("--temp-dir")));
-    }
-
-    #[test]
-    fn of_changes_of_options_each_argument_keeps_its_last_value() {
-        let mut commands = Vec::new();
-        for command in [
-            doc! { "collMod": "c", "validator": { "a": 1 }, "validationLevel": "strict" },
-            doc! { "collMod": "c", "cappedMax": 5 },
-            doc! { "collMod": "c", "validator": { "b": 1 } },
-            doc! { "collMod": "c", "cappedMax": 6 },
-            doc! { "collMod": "c", "validator": {} },
-        ] {
-            add_later(&mut commands, "shop".to_owned(), command);
-        }
-        let kept: Vec<Document> = commands.into_iter().map(|(_, command)| command).collect();
-        let expected = [
-            doc! { "collMod": "c", "validationLevel": "strict" },
-            doc! { "collMod": "c", "cappedMax": 6 },
-            doc! { "collMod": "c", "validator": {} },
-        ];
-        assert_eq!(kept, expected);
     }
 }

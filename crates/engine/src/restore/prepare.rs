@@ -13,6 +13,7 @@ use oplogue_repository::{RepositoryError, SnapshotCollection, SnapshotContents};
 use tokio_util::sync::CancellationToken;
 
 use super::RestoreRequest;
+use super::ahead::Ahead;
 use super::check::{self, Checked};
 use super::compose::{self, TargetFacts};
 use super::fold::{self, Ways};
@@ -116,7 +117,8 @@ async fn prepare_unless_cancelled(
     let parallel = request.parallel.max(1);
     let (capped_ids, mut checked) = check_capped(&request, &contents, progress, cancel).await?;
     let specs = specs(&contents, &capped_ids);
-    let mut survey = survey(&request.repository, &part, specs.clone(), progress, cancel).await?;
+    let mut ahead = Ahead::begin(&request, part.snapshot.oplog.through);
+    let mut survey = survey(&request.repository, &part, specs.clone(), ahead.as_mut(), progress, cancel).await?;
     // Changes of users whose beginnings the backup does not hold lead nowhere: then none are touched.
     let principals = (request.users_and_roles || request.selection.is_everything() && base.users_and_roles) && contents.users.is_some();
     if request.users_and_roles && !principals {
@@ -143,7 +145,7 @@ async fn prepare_unless_cancelled(
     let concerned = |id| everything || restored.contains(&id);
     let inputs =
         fold::Inputs { request: &request, part: &part, specs: &specs, work: &work, checked: &checked, principals, survey: &survey };
-    let ways = fold::fold(inputs, progress, cancel).await?;
+    let ways = fold::fold(inputs, ahead, progress, cancel).await?;
     let writes_after = survey.writes_after(&request.repository, &part, choice.through, concerned).await?;
     let mut plan = compose::compose(compose::Inputs {
         request: &request,

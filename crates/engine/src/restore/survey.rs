@@ -14,6 +14,7 @@ use oplogue_oplog::{CollectionId, CollectionSpec, Lineage, Meaning, Outcome, Tra
 use oplogue_repository::Repository;
 use tokio_util::sync::CancellationToken;
 
+use super::ahead::Ahead;
 use super::feed::Feed;
 use super::plan::WritesAfter;
 use crate::failure::{Cancelled, Refused};
@@ -40,6 +41,7 @@ pub(super) async fn survey(
     repository: &Repository,
     part: &Part,
     collections: Vec<CollectionSpec>,
+    mut ahead: Option<&mut Ahead>,
     progress: &Arc<dyn Progress>,
     cancel: &CancellationToken,
 ) -> anyhow::Result<Survey> {
@@ -55,8 +57,14 @@ pub(super) async fn survey(
                 lineage.end_base_window();
             }
             for operation in transactions.push(entry).map_err(cannot_apply)? {
-                lineage.push(&operation).map_err(cannot_apply)?;
+                let resolved = lineage.push(&operation).map_err(cannot_apply)?;
+                if let Some(ahead) = &mut ahead {
+                    ahead.take(operation, &resolved, &lineage).await;
+                }
             }
+        }
+        if let Some(ahead) = &mut ahead {
+            ahead.flush().await;
         }
         progress.advance(Step::Oplog, entries.len() as u64);
     }
