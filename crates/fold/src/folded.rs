@@ -13,7 +13,7 @@ use bson::{RawDocument, RawDocumentBuf};
 use oplogue_oplog::CollectionId;
 
 use crate::filter::Filter;
-use crate::gather::{Held, Order, PARTITIONS, Partition, partition_of};
+use crate::gathered::{Held, Order, PARTITIONS, Partition, partition_of};
 use crate::join::{Join, Part};
 use crate::limits::Limits;
 use crate::paged::{Entry, Log, in_order};

@@ -12,7 +12,7 @@ use bson::RawDocumentBuf;
 use oplogue_oplog::CollectionId;
 
 use crate::folded::{Shared, Tally};
-use crate::gather::{PARTITIONS, partition_of};
+use crate::gathered::{PARTITIONS, partition_of};
 use crate::spill::{Record, Run, document};
 use crate::state::{apply_to, boxed, owned};
 use crate::{FoldError, key};
