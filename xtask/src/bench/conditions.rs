@@ -1,9 +1,18 @@
 //! What the figures depend on: the machine and how busy it is.
 
+use anyhow::Context;
+
 /// What the machine does besides, by its own account: the load of the last minute.
 pub fn load() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_default()
+}
+
+/// Waits until nothing is left to be written to the disk: what one measurement left must not be paid for by the next.
+pub async fn settle_disk() -> anyhow::Result<()> {
+    let status = tokio::process::Command::new("sync").status().await.context("run `sync`")?;
+    anyhow::ensure!(status.success(), "`sync` ended with {status}");
+    Ok(())
 }
 
 /// `2 cores of …, 24 GiB memory, load 0.4 before`, as far as the system tells.

@@ -9,6 +9,8 @@ use anyhow::Context;
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::conditions::settle_disk;
+
 /// How often the high-water mark is read. The kernel keeps it, so only what grows in the last moments can be missed.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -46,6 +48,7 @@ pub async fn run(program: &Path, folder: &Path, words: &[&str]) -> anyhow::Resul
     let mut command = Command::new(program);
     command.args(words).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
     command.stdout(std::fs::File::create(&stdout)?).stderr(std::fs::File::create(&stderr)?);
+    settle_disk().await?;
     let begun = Instant::now();
     let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
     let process = child.id().context("the process ended before it was watched")?;

@@ -165,6 +165,7 @@ impl Bench<'_> {
     /// Ceilings of reading, the peer, and our backups. Returns the name of the compressed one and the moment it stands for.
     async fn back_up(&mut self, source: &Server, bytes: u64, round: u64, dump: &mut Dump) -> anyhow::Result<(String, Timestamp)> {
         say(&format!("round {round}: reading, then `oplogue backup` and `mongodump` (load average {:.1})", conditions::load()));
+        conditions::settle_disk().await?;
         let before = process::own_cpu();
         let seconds = source.with(move |address| ceilings::read_exhaust(address, bytes)).await?;
         self.measured.read_exhaust_cpu.push(process::own_cpu() - before);
@@ -232,6 +233,7 @@ impl Bench<'_> {
         say(&format!("round {round}: inserting, prebuilt (load average {:.1})", conditions::load()));
         let target = Server::start().await?;
         let size_mb = self.options.size_mb;
+        conditions::settle_disk().await?;
         let (bytes, seconds) = target.with(move |address| ceilings::insert(address, size_mb)).await?;
         self.measured.insert.push(megabytes(bytes, seconds));
         Ok(())
@@ -369,9 +371,9 @@ impl Measured {
                 "snapshot, not compressed",
                 self.backup.clone(),
                 "MB/s",
-                "the same over the server's socket file, as `oplogue backup` reads from a server on its machine",
+                "the same over the server's socket file, which `oplogue backup` takes on the server's machine",
                 self.read_socket,
-                least(0.7),
+                Wanted::Anything,
             ),
             (
                 "snapshot, not compressed",
