@@ -169,9 +169,8 @@ impl Gathered {
     /// For the second half.
     pub(crate) fn end(mut self, id: CollectionId, shared: &Arc<Shared>) -> io::Result<Folded> {
         for partition in &mut self.partitions {
-            match partition {
-                Partition::Held(held) => held.states.shrink_to_fit(),
-                Partition::Spilled(run) => run.flush(shared.spill.as_ref())?,
+            if let Partition::Spilled(run) = partition {
+                run.flush(shared.spill.as_ref())?;
             }
         }
         Ok(Folded::new(id, self.order, self.partitions, self.log, self.tally, Arc::clone(shared)))
@@ -209,8 +208,7 @@ impl Gathered {
                 self.spill(id, at, filter, limits.block_bytes, spill)?;
             } else {
                 room -= needed;
-                // The table stays as large as it is: it will be filled again.
-                all.extend(held.states.drain().map(|(key, state)| (key, state, at)));
+                all.extend(std::mem::take(&mut held.states).into_iter().map(|(key, state)| (key, state, at)));
             }
         }
         // As they will be asked for: what is there by itself in its order, of the rest those together whose `_id`s are.

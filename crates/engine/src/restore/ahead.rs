@@ -2,8 +2,8 @@
 //!
 //! What exists at the moment, and so what is to be folded, is known when the oplog was read to its end. A restore of everything takes what
 //! there is, and mostly that is what there was all along: so everything is folded in the same reading. As soon as a collection goes, or
-//! becomes another, this stops being true; then what was folded is thrown away, and the oplog read once more for what is left. That decides
-//! whatever is in doubt here: nothing that fails here fails the restore.
+//! becomes another, or has its options changed, this stops being true; then what was folded is thrown away, and the oplog read once more for
+//! what is left. That decides whatever is in doubt here: nothing that fails here fails the restore.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -76,19 +76,24 @@ impl Ahead {
     /// What it amounts to, if it is what a reading for `work` alone would have come to.
     pub(super) async fn end(self, work: &[Work], parallel: usize) -> Option<(Ways, Arc<TemporaryFile>)> {
         let folding = self.folding?;
+        let mut in_doubt = false;
         for one in work {
             let (survivor, wanted) = (&one.selected.survivor, order(one.is_capped()));
             // Some of its first inserts are in the snapshot already: they had to be left out.
-            if survivor.skip_inserts_through.is_some() || self.orders.get(&survivor.id).is_some_and(|order| *order != wanted) {
-                return None;
-            }
-            if !self.orders.contains_key(&survivor.id) {
-                folding.collection(survivor.id, wanted).await;
+            in_doubt |= survivor.skip_inserts_through.is_some();
+            match self.orders.get(&survivor.id) {
+                Some(order) => in_doubt |= *order != wanted,
+                None => folding.collection(survivor.id, wanted).await,
             }
         }
-        let (pass, file) = folding.end().await.inspect_err(|error| tracing::debug!(%error, "folding while surveying failed")).ok()?;
+        // In any case: another one is not to find the memory of this one in use.
+        let ended = folding.end().await.inspect_err(|error| tracing::debug!(%error, "folding while surveying failed"));
+        let (pass, file) = ended.ok().filter(|_| !in_doubt)?;
         let ways = pass.finish(work, parallel).ok()?;
-        ways.collections.values().all(|way| matches!(way, Way::Folded { .. })).then_some((ways, file))
+        // What cannot be folded cannot be folded again, unless it was others that took the memory for it.
+        let alone = self.orders.keys().all(|id| ways.collections.contains_key(id));
+        let all_folded = ways.collections.values().all(|way| matches!(way, Way::Folded { .. }));
+        (alone || all_folded).then_some((ways, file))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use anyhow::Context;
 use bson::Document;
 use oplogue_domain::OplogTime;
 use oplogue_fold::{Fold, Order, Spill};
@@ -66,7 +67,7 @@ impl Folding {
     /// Waits until everything is taken.
     pub(super) async fn end(self) -> anyhow::Result<(Pass, Arc<TemporaryFile>)> {
         drop(self.sender);
-        let pass = self.thread.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
+        let pass = self.thread.await.context("the thread that folds the oplog died")?;
         Ok((pass.map_err(|error| no_room(error, &self.file))?, self.file))
     }
 }

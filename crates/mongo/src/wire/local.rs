@@ -1,10 +1,11 @@
 //! The socket file of a server on this machine.
 //!
 //! An agent usually runs beside its member. There a socket file costs both sides about a fifth less than TCP does, and what the client
-//! saves it does not take from the server. The server says where its file is; that the one who listens there is the same process as the one
-//! who answered over TCP is checked, because a container or a tunnel can have an address of this machine, and not its files.
+//! saves it does not take from the server. The server says where its file is. That whoever listens there is the one who answered over
+//! TCP is checked before anything is told to him: a container or a tunnel can have an address of this machine, and not its files.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -19,6 +20,7 @@ use super::{Wire, WireError, is_ok};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SocketFile {
     pub(crate) path: PathBuf,
+    port: u16,
     process: i32,
     /// What the process calls itself in its greeting, from 4.4 on.
     name: Option<ObjectId>,
@@ -48,22 +50,45 @@ impl SocketFile {
         let Some(path) = path(&options, port) else { return Ok(None) };
         let status = rawdoc! { "serverStatus": 1, "metrics": 0, "locks": 0, "wiredTiger": 0, "tcmalloc": 0, "repl": 0, "$db": "admin" };
         let process = process(&wire.run(&status, None).await?);
-        Ok(process.map(|process| Self { path, process, name: name(greeting) }))
+        Ok(process.map(|process| Self { path, port, process, name: name(greeting) }))
     }
 
-    /// Connects, if that process listens there. Who has a file of a server's name is not the server for that.
-    pub(crate) async fn connect(&self) -> std::io::Result<UnixStream> {
+    /// Connects, if that process listens there. Who has a file of a server's name is not the server for that. In another container the
+    /// server may have another number than here, which somebody could wait for: so it must be the user, too, who listens at the port.
+    pub(crate) async fn connect(&self) -> io::Result<UnixStream> {
         let stream = UnixStream::connect(&self.path).await?;
-        match stream.peer_cred()?.pid() {
-            Some(process) if process == self.process => Ok(stream),
-            other => Err(std::io::Error::other(format!("process {other:?} listens there, the server is {}", self.process))),
+        let listener = stream.peer_cred()?;
+        if listener.pid() != Some(self.process) {
+            return Err(io::Error::other(format!("process {:?} listens there, the server is {}", listener.pid(), self.process)));
         }
+        let port = self.port;
+        let users = tokio::task::spawn_blocking(move || {
+            let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
+            tables.iter().flat_map(|table| listeners(table, port)).collect::<Vec<u32>>()
+        });
+        let users = users.await.map_err(io::Error::other)?;
+        if users.is_empty() || users.iter().any(|user| *user != listener.uid()) {
+            return Err(io::Error::other(format!("user {} listens there, at port {port} users {users:?}", listener.uid())));
+        }
+        Ok(stream)
     }
 
     /// Whether a greeting is from the same process.
     pub(crate) fn is_of(&self, greeting: &RawDocument) -> bool {
         self.name == name(greeting)
     }
+}
+
+/// The users who listen at `port` of any address of this machine, by the kernel's table of connections.
+fn listeners(table: &str, port: u16) -> impl Iterator<Item = u32> {
+    table.lines().skip(1).filter_map(move |line| {
+        let mut words = line.split_whitespace();
+        let (_, local_port) = words.nth(1)?.rsplit_once(':')?;
+        let state = words.nth(1)?;
+        // 0A: it listens.
+        let listens = state == "0A" && u16::from_str_radix(local_port, 16) == Ok(port);
+        words.nth(3)?.parse().ok().filter(|_| listens)
+    })
 }
 
 /// Where the server's options, as `getCmdLineOpts` answers, put the socket file of `port`.
@@ -130,16 +155,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn who_listens_stands_in_the_kernels_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:6989 00000000:0000 0A 00000000:00000000 00:00000000 00000000   999        0 5 1 0 100 0 0 10 0\n\
+            1: 0200007F:6989 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 6 1 0 100 0 0 10 0\n\
+            2: 0100007F:6989 0100007F:D431 01 00000000:00000000 00:00000000 00000000   998        0 7 1 0 100 0 0 10 0\n\
+            3: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 8 1 0 100 0 0 10 0\n";
+        assert_eq!(listeners(table, 27_017).collect::<Vec<_>>(), [999, 1000]);
+        assert_eq!(listeners(table, 8080).collect::<Vec<_>>(), [0]);
+        assert_eq!(listeners(table, 1).count() + listeners("", 1).count() + listeners("sl\n 0: x", 1).count(), 0);
+    }
+
     #[tokio::test]
     async fn only_the_process_that_the_server_is_may_listen() {
         let folder = std::env::temp_dir().join(format!("oplogue-socket-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("mongodb-1.sock");
         let _listener = tokio::net::UnixListener::bind(&path).expect("a free name");
+        let at_port = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let ours = i32::try_from(std::process::id()).expect("small");
-        let file = |process| SocketFile { path: path.clone(), process, name: None };
-        assert!(file(ours).connect().await.is_ok());
-        assert!(file(ours + 1).connect().await.is_err());
+        let port = at_port.local_addr().expect("its address").port();
+        let file = |process, port| SocketFile { path: path.clone(), port, process, name: None };
+        assert!(file(ours, port).connect().await.is_ok());
+        assert!(file(ours + 1, port).connect().await.is_err());
+        // Nobody listens at that port.
+        assert!(file(ours, 0).connect().await.is_err());
         std::fs::remove_dir_all(&folder).expect("ours");
     }
 }

@@ -97,7 +97,7 @@ impl Recipe {
             ServerAddress::Tcp { host, port } => (host, port.unwrap_or(PORT)),
             ServerAddress::Unix { path } => {
                 let stream = UnixStream::connect(path).await.map_err(WireError::Io)?;
-                return Ok(self.begin(Box::new(stream)).await?.0);
+                return Ok(self.begin(Box::new(stream), None).await?.0);
             }
             _ => return Err(never("only the driver knows how the server is reached")),
         };
@@ -112,7 +112,11 @@ impl Recipe {
             return Ok(wire);
         }
         // It was never asked, or was started again since.
-        let file = SocketFile::find(&mut wire, &greeting, port).await?;
+        let Ok(file) = SocketFile::find(&mut wire, &greeting, port).await else {
+            // It does not take the question well.
+            self.files.set(address, None);
+            return Ok(self.open_tcp(host, port).await?.0);
+        };
         let better = match &file {
             Some(file) => self.open_file(file).await,
             None => None,
@@ -125,11 +129,10 @@ impl Recipe {
     async fn open_file(&self, file: &SocketFile) -> Option<Wire> {
         let opening = async {
             let stream = file.connect().await.map_err(WireError::Io)?;
-            let (wire, greeting) = self.begin(Box::new(stream)).await?;
-            if file.is_of(&greeting) { Ok(wire) } else { Err(never("another server listens there")) }
+            self.begin(Box::new(stream), Some(file)).await
         };
         match opening.await {
-            Ok(wire) => Some(wire),
+            Ok((wire, _)) => Some(wire),
             Err(error) => {
                 tracing::debug!(path = %file.path.display(), %error, "not over the server's socket file");
                 None
@@ -150,14 +153,17 @@ impl Recipe {
                 Box::new(connector.connect(name, stream).await.map_err(WireError::Io)?)
             }
         };
-        let (wire, greeting) = self.begin(stream).await?;
+        let (wire, greeting) = self.begin(stream, None).await?;
         Ok((wire, greeting, here && self.tls.is_none()))
     }
 
-    /// Greets and logs in.
-    async fn begin(&self, stream: Box<dyn Stream>) -> Result<(Wire, RawDocumentBuf), NotOpened> {
+    /// Greets and logs in; behind a socket file only to the server that it is known to be of.
+    async fn begin(&self, stream: Box<dyn Stream>, file: Option<&SocketFile>) -> Result<(Wire, RawDocumentBuf), NotOpened> {
         let mut wire = Wire::new(stream);
         let greeting = self.greet(&mut wire).await?;
+        if file.is_some_and(|file| !file.is_of(&greeting)) {
+            return Err(never("another server listens there"));
+        }
         if let Some(credentials) = &self.login {
             let mechanism = credentials.mechanism.or_else(|| preferred(&greeting));
             let mechanism = mechanism.ok_or_else(|| never("the server offers no login by SCRAM"))?;
