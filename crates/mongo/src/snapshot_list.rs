@@ -54,7 +54,7 @@ impl ListedCollection {
     }
 
     pub fn is_capped(&self) -> bool {
-        self.spec.options.get_bool("capped").unwrap_or(false)
+        oplogue_oplog::is_capped(&self.spec.options)
     }
 
     pub fn is_clustered(&self) -> bool {

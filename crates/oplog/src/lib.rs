@@ -22,7 +22,7 @@ pub mod transaction;
 pub use batch::{Batch, Batcher};
 pub use entry::Entry;
 pub use error::OplogError;
-pub use lineage::{CollectionId, CollectionKind, CollectionSpec, Lineage, Resolved};
+pub use lineage::{CollectionId, CollectionKind, CollectionSpec, Lineage, Resolved, is_capped};
 pub use operation::{Kind, Operation};
 pub use outcome::{Departure, Outcome, SelectError, SelectedSurvivor, SelectedView, Stranger, Survivor, View};
 pub use route::{Destination, Principals, Router, Step};

@@ -60,6 +60,11 @@ pub struct CollectionSpec {
     pub capped_last_id: Option<RawBson>,
 }
 
+/// Whether a collection with these options, as listCollections shows them, has a fixed size.
+pub fn is_capped(options: &Document) -> bool {
+    options.get_bool("capped").unwrap_or(false)
+}
+
 /// Where an operation belongs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolved {
@@ -154,7 +159,7 @@ impl Lineage {
 
     /// Whether it has a fixed size now, so that the order of its documents counts.
     pub fn is_capped(&self, id: CollectionId) -> bool {
-        self.get(id).is_some_and(|collection| collection.options.get_bool("capped").unwrap_or(false))
+        self.get(id).is_some_and(|collection| is_capped(&collection.options))
     }
 
     /// Which collections, views and indexes there are now, and what became of the others.

@@ -1,9 +1,8 @@
 //! From operations to what is sent to the target.
 //!
-//! Every operation is resolved to its collection as in the survey; if that collection is restored, the
-//! write is sent under the collection's target name, whatever it was called then. No UUID is sent: names of the target are unique and
-//! never change while it is written to. Commands that change data or options run in order; creation, drops, renames and indexes are the
-//! plan's business.
+//! Every operation is resolved to its collection as in the survey; if that collection is restored, the write is sent under the collection's
+//! target name, whatever it was called then. No UUID is sent: names of the target are unique and never change while it is written to.
+//! Commands that change data or options run in order; creation, drops, renames and indexes are the plan's business.
 
 use std::collections::HashMap;
 

@@ -10,6 +10,7 @@ use anyhow::Context;
 use bson::RawBson;
 use futures::{StreamExt, TryStreamExt};
 use oplogue_mongo::DocumentBatch;
+use oplogue_oplog::is_capped;
 use oplogue_repository::{Repository, SnapshotCollection};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +48,7 @@ async fn check_collection(
 ) -> anyhow::Result<Checked> {
     let Some(object) = &collection.object else { return Ok(Checked { documents: 0, last_id: None }) };
     let reading = || format!("check the documents of {}", collection.namespace);
-    if let (Some(documents), Some(_), false) = (collection.documents, object.stored_hash, is_capped(collection)) {
+    if let (Some(documents), Some(_), false) = (collection.documents, object.stored_hash, is_capped(&collection.options)) {
         let mut share = Share { told: 0, read: 0, stored: object.stored_bytes.unwrap_or(0), documents: collection.bytes };
         let checking = repository.check_stored(object, |bytes| progress.advance(Step::Check, share.more(bytes)));
         cancel.run_until_cancelled(checking).await.ok_or_else(untouched)?.with_context(reading)?;
@@ -67,10 +68,6 @@ async fn check_collection(
     collection.compare(summary).with_context(reading)?;
     let last_id = last.and_then(DocumentBatch::from_bytes).and_then(|batch| batch.last_id());
     Ok(Checked { documents: summary.documents, last_id })
-}
-
-pub(super) fn is_capped(collection: &SnapshotCollection) -> bool {
-    collection.options.get_bool("capped").unwrap_or(false)
 }
 
 /// Progress is told in bytes of documents; what is read are stored bytes.

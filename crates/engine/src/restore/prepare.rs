@@ -8,7 +8,7 @@ use bson::RawBson;
 use oplogue_domain::plan::{Part, choose};
 use oplogue_domain::{Catalog, Namespace, NamespaceSelection, Rename, ReplicaSetName};
 use oplogue_mongo::MongoError;
-use oplogue_oplog::{CollectionKind, CollectionSpec, Outcome, SelectedView};
+use oplogue_oplog::{CollectionKind, CollectionSpec, Outcome, SelectedView, is_capped};
 use oplogue_repository::{RepositoryError, SnapshotCollection, SnapshotContents};
 use tokio_util::sync::CancellationToken;
 
@@ -254,7 +254,7 @@ async fn check_capped(
     cancel: &CancellationToken,
 ) -> anyhow::Result<(BTreeMap<Namespace, RawBson>, BTreeMap<Namespace, Checked>)> {
     let capped: Vec<&SnapshotCollection> =
-        contents.collections.iter().filter(|one| one.object.is_some() && check::is_capped(one)).collect();
+        contents.collections.iter().filter(|one| one.object.is_some() && is_capped(&one.options)).collect();
     let answers = check::check(&request.repository, &capped, request.parallel.max(1), progress, cancel).await?;
     let checked: BTreeMap<Namespace, Checked> = capped.iter().map(|one| one.namespace.clone()).zip(answers).collect();
     let ids = checked.iter().filter_map(|(namespace, checked)| Some((namespace.clone(), checked.last_id.clone()?))).collect();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oplogue_domain::Namespace;
 use oplogue_mongo::ListedCollection;
-use oplogue_oplog::SelectedSurvivor;
+use oplogue_oplog::{SelectedSurvivor, is_capped};
 use oplogue_repository::{SnapshotCollection, SnapshotContents};
 
 use super::RestoreRequest;
@@ -20,7 +20,7 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn is_capped(&self) -> bool {
-        self.selected.survivor.options.get_bool("capped").unwrap_or(false)
+        is_capped(&self.selected.survivor.options)
     }
 }
 

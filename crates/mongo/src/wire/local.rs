@@ -169,9 +169,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_process_that_the_server_is_may_listen() {
-        let folder = std::env::temp_dir().join(format!("oplogue-socket-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let path = folder.join("mongodb-1.sock");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mongodb-1.sock");
         let _listener = tokio::net::UnixListener::bind(&path).expect("a free name");
         let at_port = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let ours = i32::try_from(std::process::id()).expect("small");
@@ -181,6 +180,5 @@ mod tests {
         assert!(file(ours + 1, port).connect().await.is_err());
         // Nobody listens at that port.
         assert!(file(ours, 0).connect().await.is_err());
-        std::fs::remove_dir_all(&folder).expect("ours");
     }
 }

@@ -13,8 +13,8 @@ async fn count(connection: &Connection, listed: &ListedCollection) -> usize {
     events.iter().map(|event| if let ReadEvent::Batch(batch) = event { batch.documents() } else { panic!("{event:?}") }).sum()
 }
 
-/// The users logged in on connections of our own.
-async fn users(client: &mongodb::Client) -> Vec<String> {
+/// What the server knows of connections of our own.
+async fn ours(client: &mongodb::Client) -> Vec<Document> {
     let pipeline = [
         doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
         doc! { "$match": { "clientMetadata.driver.name": "oplogue" } },
@@ -22,12 +22,24 @@ async fn users(client: &mongodb::Client) -> Vec<String> {
     let command = doc! { "aggregate": 1, "pipeline": pipeline.to_vec(), "cursor": { "batchSize": 1000 } };
     let reply = client.database("admin").run_command(command).await.expect("the operations of a server of the test");
     let found = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch")).expect("a cursor");
-    let operations = found.iter().filter_map(|found| found.as_document());
-    let names = operations.filter_map(|operation| {
+    found.iter().filter_map(|found| found.as_document().cloned()).collect()
+}
+
+/// The users logged in on them.
+async fn users(client: &mongodb::Client) -> Vec<String> {
+    let name = |operation: &Document| {
         let user = operation.get_array("effectiveUsers").ok()?.first()?.as_document()?;
         Some(format!("{}@{}", user.get_str("user").ok()?, user.get_str("db").ok()?))
-    });
-    names.collect()
+    };
+    ours(client).await.iter().filter_map(name).collect()
+}
+
+/// Whether those of an application come over a socket file, all of them; there must be some.
+async fn over_file(client: &mongodb::Client, application: &str) -> bool {
+    let of_application = |operation: &Document| operation.get_str("appName").is_ok_and(|name| name == application);
+    let operations: Vec<Document> = ours(client).await.into_iter().filter(of_application).collect();
+    assert!(!operations.is_empty(), "no connection of ours for {application}");
+    operations.iter().all(|operation| operation.get_str("client").is_ok_and(|origin| origin.contains("unix socket")))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,19 +75,6 @@ async fn login_and_tls_are_those_of_the_uri() {
     }
 }
 
-/// Where the connections of our own come from, by the name of their application.
-async fn origins(client: &mongodb::Client, application: &str) -> Vec<String> {
-    let pipeline = [
-        doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
-        doc! { "$match": { "clientMetadata.driver.name": "oplogue", "appName": application } },
-    ];
-    let command = doc! { "aggregate": 1, "pipeline": pipeline.to_vec(), "cursor": { "batchSize": 1000 } };
-    let reply = client.database("admin").run_command(command).await.expect("the operations of a server of the test");
-    let found = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch")).expect("a cursor");
-    let client = |found: &bson::Bson| found.as_document()?.get_str("client").ok().map(ToOwned::to_owned);
-    found.iter().filter_map(client).collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_of_this_machine_is_talked_to_over_its_socket_file() {
     for version in [Version::V4_2, Version::V6_0] {
@@ -92,12 +91,10 @@ async fn a_server_of_this_machine_is_talked_to_over_its_socket_file() {
             let selection = NamespaceSelection::Only(vec!["shop.c".parse().expect("a pattern")]);
             let listed = connection.list_collections(&selection).await.expect("listed").remove(0);
             assert_eq!(count(&connection, &listed).await, 500, "{name}");
-            let origins = origins(&root, name).await;
-            assert!(!origins.is_empty(), "{version:?}: no connection of ours for {name}");
-            (connection, listed, origins.iter().all(|origin| origin.contains("unix socket")))
+            (connection, listed, over_file(&root, name).await)
         };
-        let (connection, listed, over_file) = read(set.uri(), "set").await;
-        assert!(over_file, "{version:?}: a whole set");
+        let (connection, listed, set_over_file) = read(set.uri(), "set").await;
+        assert!(set_over_file, "{version:?}: a whole set");
         assert!(read(set.uri_of(0), "member").await.2, "{version:?}: a member alone");
         // Nobody tells this user where the file is.
         assert!(!read(set.uri_as("plain", "word"), "plain").await.2, "{version:?}: without `clusterMonitor`");
@@ -110,8 +107,7 @@ async fn a_server_of_this_machine_is_talked_to_over_its_socket_file() {
         set.restart(0).await.expect("started again");
         set.wait_primary().await.expect("a primary");
         assert_eq!(count(&connection, &listed).await, 500, "after a restart");
-        let origins = origins(&root, "set").await;
-        assert!(!origins.is_empty() && origins.iter().all(|origin| origin.contains("unix socket")), "{version:?}: {origins:?}");
+        assert!(over_file(&root, "set").await, "{version:?}: after a restart");
     }
 }
 
