@@ -7,23 +7,25 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crc_fast::CrcAlgorithm;
+
 /// A running CRC-64/XZ (polynomial 0x42F0E1EBA9EA3693 reflected, all ones in and out; Go calls it ECMA).
 #[derive(Clone)]
-pub struct Crc64(crc64fast::Digest);
+pub struct Crc64(crc_fast::Digest);
 
 impl Crc64 {
     pub fn new() -> Self {
-        Self(crc64fast::Digest::new())
+        Self(crc_fast::Digest::new(CrcAlgorithm::Crc64Xz))
     }
 
     /// Takes the next bytes in.
     pub fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
+        self.0.update(bytes);
     }
 
     /// The checksum of everything written so far.
     pub fn sum(&self) -> u64 {
-        self.0.sum64()
+        self.0.finalize()
     }
 
     /// The checksum of `bytes` alone.

@@ -67,7 +67,7 @@ pub(super) fn encode(flavour: Flavour, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn masked_checksum(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+    crc_fast::crc32_iscsi(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 pub(super) struct Decoder {
