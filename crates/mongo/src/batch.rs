@@ -1,17 +1,13 @@
-//! Documents on their way from or to a collection.
-
-use std::sync::Arc;
+//! Documents on their way to a collection.
 
 use bson::{RawBson, RawDocument};
-use bytes::Bytes;
 
-use crate::buffers::{Buffer, Buffers};
 use crate::wire::elements;
 
 /// Complete documents, one after another, as in a file of BSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentBatch {
-    bytes: Buffer,
+    bytes: Vec<u8>,
     documents: usize,
     /// Where the last one begins.
     last: usize,
@@ -29,16 +25,11 @@ impl DocumentBatch {
                 return None;
             }
         }
-        Some(Self { bytes: bytes.into(), documents, last })
+        Some(Self { bytes, documents, last })
     }
 
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-
-    /// Its bytes. Where they came from an own connection, the buffer is used again when they are dropped.
-    pub fn into_bytes(self) -> Bytes {
-        Bytes::from_owner(self.bytes)
     }
 
     /// How many.
@@ -72,38 +63,14 @@ impl DocumentBatch {
         self.documents += 1;
     }
 
-    /// Empty, with room for so many bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes).into(), ..Self::default() }
-    }
-
-    /// Empty, to be filled into a buffer of these.
-    pub(crate) fn within(buffers: &Arc<Buffers>) -> Self {
-        Self { bytes: Buffer::of(buffers), ..Self::default() }
-    }
-
     /// Whether a document of so many bytes fits, when a batch should not exceed `bytes_max`. One always does.
     pub(crate) fn has_room(&self, bytes: usize, bytes_max: usize) -> bool {
         self.bytes.is_empty() || self.bytes.len() + bytes <= bytes_max
     }
 
-    /// A document of so many bytes is about to be appended, in parts.
-    pub(crate) fn begin(&mut self, bytes: usize, bytes_max: usize) {
-        self.bytes.make_room(bytes, bytes_max);
-        self.last = self.bytes.len();
-    }
-
-    /// A part of the document begun last; `whole`: it is complete now.
-    pub(crate) fn append(&mut self, part: &[u8], whole: bool) {
-        self.bytes.extend_from_slice(part);
-        self.documents += usize::from(whole);
-    }
-
-    /// Without a document that was begun and never completed.
-    pub(crate) fn whole_only(mut self) -> Self {
-        let whole = self.slices().map(<[u8]>::len).sum();
-        self.bytes.truncate(whole);
-        Self::from_bytes(self.bytes.to_vec()).unwrap_or_default()
+    /// Empty, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
     }
 }
 
@@ -124,9 +91,6 @@ mod tests {
         documents.iter().for_each(|document| pushed.push(document));
         assert_eq!(pushed, batch);
         let first = documents[0].as_bytes().len();
-        let torn = DocumentBatch { bytes: bytes[..bytes.len() - 1].to_vec().into(), documents: 1, last: first };
-        assert_eq!(torn.whole_only(), DocumentBatch { bytes: bytes[..first].to_vec().into(), documents: 1, last: 0 });
-        assert_eq!(batch.clone().whole_only(), batch);
         for cut in (1..bytes.len()).filter(|cut| *cut != first) {
             assert_eq!(DocumentBatch::from_bytes(bytes[..cut].to_vec()), None, "{cut}");
         }

@@ -13,10 +13,10 @@ use futures::stream;
 use mongodb::raw_batch_cursor::RawBatchCursor;
 use oplogue_domain::Namespace;
 
-use crate::batch::DocumentBatch;
 use crate::command::{raw, uuid_binary};
 use crate::connect::Connection;
 use crate::error::MongoError;
+use crate::read_batch::{Cut, ReadBatch};
 use crate::snapshot_list::ListedCollection;
 use crate::split::IdRange;
 use crate::wire::cursor::WireCursor;
@@ -26,9 +26,9 @@ const WHAT: &str = "read a collection";
 const BEGINNINGS_MAX: u32 = 20;
 
 /// What a read of a collection tells.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum ReadEvent {
-    Batch(DocumentBatch),
+    Batch(ReadBatch),
     /// Everything handed out so far is void; reading starts again, now under this name.
     Restarted {
         namespace: Namespace,
@@ -48,6 +48,7 @@ struct Reader {
     namespace: Namespace,
     uuid: Option<[u8; 16]>,
     range: IdRange,
+    cut: Cut,
     by_name: bool,
     local: bool,
     beginnings: u32,
@@ -67,12 +68,14 @@ impl Connection {
         &self,
         collection: &ListedCollection,
         range: Option<IdRange>,
+        cut: Cut,
     ) -> impl Stream<Item = Result<ReadEvent, MongoError>> + Send + use<> {
         let reader = Reader {
             connection: self.clone(),
             namespace: collection.data_namespace().unwrap_or_else(|| collection.spec.namespace.clone()),
             uuid: collection.data_uuid(),
             range: range.unwrap_or_default(),
+            cut,
             by_name: collection.data_uuid().is_none(),
             local: false,
             beginnings: 0,
@@ -86,7 +89,7 @@ impl Connection {
             }
             match reader.next().await {
                 Ok(Some(event)) => {
-                    reader.done = event == ReadEvent::Dropped;
+                    reader.done = matches!(event, ReadEvent::Dropped);
                     Some((Ok(event), reader))
                 }
                 Ok(None) => None,
@@ -129,8 +132,9 @@ impl Reader {
             }
             Some(Cursor::Driver(cursor)) => {
                 while let Some(batch) = self.connection.next_batch(WHAT, cursor).await? {
-                    let mut documents = DocumentBatch::with_capacity(batch.bytes());
-                    batch.each(WHAT, |document| documents.push(document))?;
+                    let mut documents = ReadBatch::new(&self.connection.inner.pool.buffers, Cut::Documents);
+                    documents.begin(batch.bytes());
+                    batch.each(WHAT, |document| documents.append(document.as_bytes(), true))?;
                     if documents.documents() > 0 {
                         return Ok(Some(ReadEvent::Batch(documents)));
                     }
@@ -150,7 +154,7 @@ impl Reader {
     async fn open(&mut self) -> Result<Cursor, MongoError> {
         self.beginnings += 1;
         let command = self.command()?;
-        let cursor = match WireCursor::open(&self.connection, WHAT, &self.namespace.database, &command).await? {
+        let cursor = match WireCursor::open(&self.connection, WHAT, &self.namespace.database, &command, self.cut).await? {
             Some(cursor) => Cursor::Ours(Box::new(cursor)),
             None => Cursor::Driver(Box::new(self.connection.cursor(WHAT, &self.namespace.database, command).await?)),
         };

@@ -24,7 +24,7 @@ use std::time::Instant;
 use bson::{RawDocument, RawDocumentBuf};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::batch::DocumentBatch;
+use crate::read_batch::ReadBatch;
 pub(crate) use answer::is_ok;
 use answer::{Answer, FIELDS_BYTES_MAX, Fed};
 pub(crate) use message::EXHAUST_ALLOWED;
@@ -122,7 +122,7 @@ impl Wire {
     }
 
     /// Reads on in an answer until `batch` is full or the answer is over: then true.
-    pub(crate) async fn read_on(&mut self, reading: &mut Reading, batch: &mut DocumentBatch) -> Result<bool, WireError> {
+    pub(crate) async fn read_on(&mut self, reading: &mut Reading, batch: &mut ReadBatch) -> Result<bool, WireError> {
         loop {
             let end = self.end.min(self.start + reading.answer.left());
             let fed = reading.answer.feed(&self.buffer[self.start..end], batch);
@@ -186,6 +186,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::read_batch::Cut;
 
     /// A message from a server: `flags`, then the document.
     fn from_server(flags: u32, document: &RawDocumentBuf) -> Vec<u8> {
@@ -206,7 +207,7 @@ mod tests {
             theirs
         });
         wire.send(EXHAUST_ALLOWED, &rawdoc! { "getMore": 5_i64 }, None).await.expect("sent");
-        let mut batch = DocumentBatch::default();
+        let mut batch = ReadBatch::new(&std::sync::Arc::default(), Cut::Documents);
         let mut answers = 0;
         loop {
             assert!(!wire.is_clean());

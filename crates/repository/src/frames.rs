@@ -1,7 +1,7 @@
 //! Turning documents into stored frames.
 //!
 //! Every codec we write allows complete frames one after another (PBM reads them so too), which lets several readers of one
-//! collection compress at the same time and append to one object. Documents stay whole inside a frame; the order of frames
+//! collection compress at the same time and append to one object. Documents stay whole inside a compressed frame; the order of frames
 //! is the order of appending, so one reader alone keeps its order.
 
 mod pipeline;
@@ -180,6 +180,11 @@ impl DocumentObject {
 
     pub fn name(&self) -> &str {
         &self.shared.name
+    }
+
+    /// Whether a single appender may be given batches that end within a document: what is stored is then what was given.
+    pub fn may_cut_documents(&self) -> bool {
+        self.shared.compression == Compression::None
     }
 
     /// A hand that appends to the object. Several may work at once; each must be finished.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use anyhow::bail;
 use futures::future::try_join_all;
 use futures::{Stream, StreamExt, stream};
-use oplogue_mongo::{Connection, IdRange, ListedCollection, MongoError, ReadEvent};
+use oplogue_mongo::{Connection, Cut, IdRange, ListedCollection, MongoError, ReadEvent};
 use oplogue_repository::{Batch, DocumentObject, Written};
 use tokio::sync::Semaphore;
 
@@ -52,6 +52,8 @@ pub async fn read(
             node,
             collection,
             object: &object,
+            // Of several readers each must leave off where the next may go on.
+            cut: if ranges.len() == 1 && object.may_cut_documents() { Cut::Anywhere } else { Cut::Documents },
             cursors,
             brake,
             progress,
@@ -87,6 +89,7 @@ struct Attempt<'a> {
     node: &'a Connection,
     collection: &'a ListedCollection,
     object: &'a DocumentObject,
+    cut: Cut,
     cursors: &'a Arc<Semaphore>,
     brake: &'a Brake,
     progress: &'a Arc<dyn Progress>,
@@ -112,7 +115,8 @@ impl Attempt<'_> {
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let events = self.node.read_collection(self.collection, Some(range).filter(|range| !range.is_everything()));
+        let range = Some(range).filter(|range| !range.is_everything());
+        let events = self.node.read_collection(self.collection, range, self.cut);
         let dropped = AtomicBool::new(false);
         let batches = stream::try_unfold(Box::pin(events), |mut events| async {
             let batch = self.next_batch(&mut events, &dropped).await?;

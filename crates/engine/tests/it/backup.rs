@@ -155,7 +155,13 @@ async fn all_compressions_hold_the_same() -> anyhow::Result<()> {
     let set = ReplicaSet::start(ReplicaSetOptions::default()).await?;
     let client = set.client().await?;
     fill(&client, "shop", "orders", 20_000).await?;
-    let repository = memory();
+    // Some that begin in one piece of a file and end pieces later: uncompressed, files are written as pieces come.
+    for n in 0..4 {
+        let large = doc! { "_id": format!("large {n}"), "text": "x".repeat(1_500_000 * n) };
+        client.database("shop").collection("orders").insert_one(large).await?;
+    }
+    let folder = tempfile::tempdir()?;
+    let repository = setup::repository(folder.path())?;
     for compression in Compression::ALL {
         let mut request = setup::backup_request(&set, &repository).await?;
         request.name = Some(format!("with {compression}").parse()?);

@@ -7,11 +7,8 @@
 use bson::{RawDocument, RawDocumentBuf};
 
 use super::elements::{self, NoElement};
-use crate::batch::DocumentBatch;
+use crate::read_batch::ReadBatch;
 
-/// A batch is handed on when the next document would make it larger than this. Few enough bytes to stay in a processor's cache on their
-/// way from the socket through checksums to the disk; enough to be worth a change of task.
-pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// What an answer may hold besides documents.
 pub(crate) const FIELDS_BYTES_MAX: usize = 128 * 1024;
 
@@ -78,7 +75,7 @@ impl Answer {
     }
 
     /// Takes what it can from `bytes`, which are the next of the answer and none beyond it. Returns how many were consumed.
-    pub(crate) fn feed(&mut self, bytes: &[u8], batch: &mut DocumentBatch) -> Result<(usize, Fed), Nonsense> {
+    pub(crate) fn feed(&mut self, bytes: &[u8], batch: &mut ReadBatch) -> Result<(usize, Fed), Nonsense> {
         let mut consumed = 0;
         let fed = loop {
             let rest = &bytes[consumed..];
@@ -88,7 +85,10 @@ impl Answer {
                     if rest.is_empty() {
                         break Fed::Hungry;
                     }
-                    let part = &rest[..left.min(rest.len())];
+                    let part = &rest[..left.min(rest.len()).min(batch.room())];
+                    if part.is_empty() {
+                        break Fed::Full;
+                    }
                     if part.len() == left {
                         self.level = Level::Batch;
                         if part.last() != Some(&0) {
@@ -105,10 +105,10 @@ impl Answer {
                     let Some((head, length)) = self.document_head(rest)? else { break Fed::Hungry };
                     if length == 0 {
                         self.level = Level::Cursor;
-                    } else if !batch.has_room(length, BATCH_BYTES) {
+                    } else if !batch.may_begin(length) {
                         break Fed::Full;
                     } else {
-                        batch.begin(length, BATCH_BYTES);
+                        batch.begin(length);
                         self.level = Level::Document(length);
                     }
                     Some(head)
@@ -223,9 +223,12 @@ pub(crate) fn is_ok(answer: &RawDocument) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bson::{RawArrayBuf, rawdoc};
 
     use super::*;
+    use crate::read_batch::{BATCH_BYTES, Cut};
 
     fn whole(documents: &[RawDocumentBuf]) -> RawDocumentBuf {
         let mut batch = RawArrayBuf::new();
@@ -234,15 +237,16 @@ mod tests {
     }
 
     /// Feeds `answer` in pieces of `piece` bytes, as a buffer that keeps what was not consumed.
-    fn read(answer: &[u8], piece: usize) -> Result<(Vec<DocumentBatch>, Answer), Nonsense> {
+    fn read(answer: &[u8], piece: usize, cut: Cut) -> Result<(Vec<ReadBatch>, Answer), Nonsense> {
         let mut parsing = Answer::new(answer.len());
-        let (mut batches, mut batch) = (Vec::new(), DocumentBatch::default());
+        let empty = || ReadBatch::new(&Arc::default(), cut);
+        let (mut batches, mut batch) = (Vec::new(), empty());
         let (mut start, mut end) = (0, 0);
         loop {
             let (consumed, fed) = parsing.feed(&answer[start..end], &mut batch)?;
             start += consumed;
             match fed {
-                Fed::Full => batches.push(std::mem::take(&mut batch)),
+                Fed::Full => batches.push(std::mem::replace(&mut batch, empty())),
                 Fed::Hungry if end == answer.len() => return Err(Nonsense("it never ends")),
                 Fed::Hungry => end = (end + piece).min(answer.len()),
                 Fed::Done => {
@@ -253,15 +257,25 @@ mod tests {
         }
     }
 
+    fn bytes_of(documents: &[RawDocumentBuf]) -> Vec<u8> {
+        documents.iter().flat_map(|document| document.as_bytes().to_vec()).collect()
+    }
+
+    fn joined(batches: &[ReadBatch]) -> Vec<u8> {
+        batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect()
+    }
+
+    fn counts(batches: &[ReadBatch]) -> Vec<usize> {
+        batches.iter().map(ReadBatch::documents).collect()
+    }
+
     #[test]
     fn documents_come_out_as_they_are_however_the_bytes_arrive() {
         let documents: Vec<_> = (0..120).map(|n| rawdoc! { "_id": n, "text": "x".repeat(n as usize) }).collect();
         let answer = whole(&documents);
         for piece in [1, 2, 3, 7, 64, 1_000, 1 << 20] {
-            let (batches, parsed) = read(answer.as_bytes(), piece).expect("whole");
-            let found: Vec<_> = batches.iter().flat_map(|batch| batch.iter().map(ToOwned::to_owned)).collect();
-            assert_eq!(found, documents, "{piece}");
-            assert_eq!(batches.iter().map(DocumentBatch::documents).sum::<usize>(), 120);
+            let (batches, parsed) = read(answer.as_bytes(), piece, Cut::Documents).expect("whole");
+            assert_eq!((counts(&batches), joined(&batches)), (vec![120], bytes_of(&documents)), "{piece}");
             let cursor = parsed.cursor().expect("the cursor's fields");
             assert_eq!(cursor, rawdoc! { "id": 7_i64, "ns": "db.c" });
             assert!(is_ok(&parsed.fields().expect("the answer's fields")));
@@ -272,7 +286,7 @@ mod tests {
     #[test]
     fn an_error_is_an_answer_without_documents() {
         let answer = rawdoc! { "ok": 0.0, "errmsg": "no", "code": 26, "codeName": "NamespaceNotFound" };
-        let (batches, parsed) = read(answer.as_bytes(), 5).expect("whole");
+        let (batches, parsed) = read(answer.as_bytes(), 5, Cut::Documents).expect("whole");
         assert_eq!((batches.len(), batches[0].documents()), (1, 0));
         assert_eq!(parsed.fields(), Some(answer));
         assert!(!is_ok(&parsed.fields().expect("the answer's fields")));
@@ -281,13 +295,32 @@ mod tests {
     #[test]
     fn a_batch_is_cut_where_the_next_document_would_make_it_too_large() {
         let documents: Vec<_> = (0..10).map(|n| rawdoc! { "_id": n, "text": "x".repeat(BATCH_BYTES / 4 - 1_000) }).collect();
-        let (batches, _) = read(whole(&documents).as_bytes(), 100_000).expect("whole");
-        assert_eq!(batches.iter().map(DocumentBatch::documents).collect::<Vec<_>>(), [4, 4, 2]);
+        let (batches, _) = read(whole(&documents).as_bytes(), 100_000, Cut::Documents).expect("whole");
+        assert_eq!(counts(&batches), [4, 4, 2]);
         assert!(batches.iter().all(|batch| batch.bytes().len() <= BATCH_BYTES));
         // One that is larger than a batch goes alone.
         let large = [rawdoc! { "_id": 1 }, rawdoc! { "_id": 2, "text": "x".repeat(BATCH_BYTES) }, rawdoc! { "_id": 3 }];
-        let (batches, _) = read(whole(&large).as_bytes(), 100_000).expect("whole");
-        assert_eq!(batches.iter().map(DocumentBatch::documents).collect::<Vec<_>>(), [1, 1, 1]);
+        let (batches, _) = read(whole(&large).as_bytes(), 100_000, Cut::Documents).expect("whole");
+        assert_eq!(counts(&batches), [1, 1, 1]);
+    }
+
+    #[test]
+    fn cut_anywhere_all_batches_but_the_last_are_full() {
+        let mut documents: Vec<_> = (0..10).map(|n| rawdoc! { "_id": n, "text": "x".repeat(BATCH_BYTES / 4 - 1_000) }).collect();
+        documents.push(rawdoc! { "_id": 10, "text": "x".repeat(BATCH_BYTES * 3) });
+        documents.push(rawdoc! { "_id": 11 });
+        let bytes = bytes_of(&documents);
+        // Also one that ends where a batch does.
+        documents.push(rawdoc! { "_id": 12, "text": "x".repeat(BATCH_BYTES - bytes.len() % BATCH_BYTES - rawdoc! { "_id": 12, "text": "" }.as_bytes().len()) });
+        documents.push(rawdoc! { "_id": 13 });
+        for piece in [1_000, 100_000, 1 << 20] {
+            let (batches, _) = read(whole(&documents).as_bytes(), piece, Cut::Anywhere).expect("whole");
+            assert_eq!(joined(&batches), bytes_of(&documents), "{piece}");
+            let (last, full) = batches.split_last().expect("some");
+            assert!(full.iter().all(|batch| batch.bytes().len() == BATCH_BYTES));
+            assert_eq!((last.bytes(), last.documents()), (documents[13].as_bytes(), 1));
+            assert_eq!(counts(&batches).iter().sum::<usize>(), 14);
+        }
     }
 
     #[test]
@@ -298,19 +331,19 @@ mod tests {
             for value in [0, 1, 3, 4, 0x7f, 0x80, 0xff] {
                 let mut bytes = answer.as_bytes().to_vec();
                 bytes[at] = value;
-                for piece in [3, 1_000] {
-                    if let Ok((batches, _)) = read(&bytes, piece) {
+                for (piece, cut) in [(3, Cut::Documents), (1_000, Cut::Documents), (1_000, Cut::Anywhere)] {
+                    if let Ok((batches, _)) = read(&bytes, piece, cut) {
                         assert!(batches.iter().all(|batch| batch.bytes().len() < 1_000));
                     }
                 }
             }
-            assert!(read(&answer.as_bytes()[..at], 10).is_err(), "cut at {at}");
+            assert!(read(&answer.as_bytes()[..at], 10, Cut::Documents).is_err(), "cut at {at}");
         }
     }
 
     #[test]
     fn a_field_without_end_is_not_waited_for() {
         let answer = rawdoc! { "ok": 0.0, "errmsg": "x".repeat(FIELDS_BYTES_MAX * 2) };
-        assert!(read(answer.as_bytes(), 1_000).is_err());
+        assert!(read(answer.as_bytes(), 1_000, Cut::Anywhere).is_err());
     }
 }

@@ -9,10 +9,10 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, RawDocument, RawDocumentBuf, rawdoc};
 
 use super::{EXHAUST_ALLOWED, Reading, Wire, WireError, is_ok};
-use crate::batch::DocumentBatch;
 use crate::command::Patience;
 use crate::connect::Connection;
 use crate::error::MongoError;
+use crate::read_batch::{Cut, ReadBatch};
 
 pub(crate) struct WireCursor {
     connection: Connection,
@@ -27,7 +27,8 @@ pub(crate) struct WireCursor {
     id: i64,
     /// More answers come by themselves.
     more: bool,
-    first: Option<DocumentBatch>,
+    cut: Cut,
+    first: Option<ReadBatch>,
     /// Told after the documents that came before it.
     failed: Option<MongoError>,
 }
@@ -39,15 +40,16 @@ impl WireCursor {
         what: &'static str,
         database: &str,
         find: &RawDocument,
+        cut: Cut,
     ) -> Result<Option<Self>, MongoError> {
         let Some(wire) = connection.wire().await else { return Ok(None) };
         let reused = wire.reused;
-        match Self::open_on(wire, connection, what, database, find).await {
+        match Self::open_on(wire, connection, what, database, find, cut).await {
             // It may have been closed while it was idle.
             Err(error) if reused && error.is_transient() && error.code().is_none() => {
                 connection.forget_wires();
                 let Some(wire) = connection.fresh_wire().await else { return Ok(None) };
-                Self::open_on(wire, connection, what, database, find).await.map(Some)
+                Self::open_on(wire, connection, what, database, find, cut).await.map(Some)
             }
             opened => opened.map(Some),
         }
@@ -59,6 +61,7 @@ impl WireCursor {
         what: &'static str,
         database: &str,
         find: &RawDocument,
+        cut: Cut,
     ) -> Result<Self, MongoError> {
         let mut session = vec![0; 16];
         getrandom::fill(&mut session).map_err(|error| MongoError::Driver { what: what.to_owned(), reason: error.to_string() })?;
@@ -72,6 +75,7 @@ impl WireCursor {
             reading: None,
             id: 0,
             more: false,
+            cut,
             first: None,
             failed: None,
         };
@@ -93,7 +97,7 @@ impl WireCursor {
     }
 
     /// The next documents; `None` at the end.
-    pub(crate) async fn next_batch(&mut self) -> Result<Option<DocumentBatch>, MongoError> {
+    pub(crate) async fn next_batch(&mut self) -> Result<Option<ReadBatch>, MongoError> {
         if let Some(batch) = self.first.take() {
             return Ok(Some(batch));
         }
@@ -101,7 +105,7 @@ impl WireCursor {
             return Err(error);
         }
         let limit = self.connection.limit(Patience::Batch);
-        let mut batch = DocumentBatch::within(&self.connection.inner.pool.buffers);
+        let mut batch = ReadBatch::new(&self.connection.inner.pool.buffers, self.cut);
         let filled = match tokio::time::timeout(limit, self.fill(&mut batch)).await {
             Ok(filled) => filled,
             Err(_) => Err(MongoError::TimedOut { what: self.what.to_owned(), limit }),
@@ -109,17 +113,17 @@ impl WireCursor {
         if let Err(error) = filled {
             self.close();
             let batch = batch.whole_only();
-            if batch.documents() == 0 {
+            if batch.bytes().is_empty() {
                 return Err(error);
             }
             self.failed = Some(error);
             return Ok(Some(batch));
         }
-        Ok((batch.documents() > 0).then_some(batch))
+        Ok((!batch.bytes().is_empty()).then_some(batch))
     }
 
     /// Until the batch is full or the cursor at its end.
-    async fn fill(&mut self, batch: &mut DocumentBatch) -> Result<(), MongoError> {
+    async fn fill(&mut self, batch: &mut ReadBatch) -> Result<(), MongoError> {
         loop {
             let Some(wire) = self.wire.as_mut() else { return Ok(()) };
             let Some(reading) = self.reading.as_mut() else {

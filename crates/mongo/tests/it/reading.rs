@@ -14,10 +14,14 @@ mod checks {
 
     use bson::{Bson, Document, doc};
     use futures::TryStreamExt;
-    use oplogue_mongo::{ConnectOptions, Connection, ReadEvent};
+    use oplogue_mongo::{ConnectOptions, Connection, Cut, DocumentBatch, ReadBatch, ReadEvent};
     use oplogue_testkit::Version;
 
     use crate::Bench;
+
+    fn whole(batch: &ReadBatch) -> DocumentBatch {
+        DocumentBatch::from_bytes(batch.bytes().to_vec()).expect("whole documents")
+    }
 
     /// Documents that do not fit into a first batch.
     fn many() -> Vec<Document> {
@@ -46,12 +50,13 @@ mod checks {
             let mut seen = BTreeSet::new();
             let mut count = 0;
             for part in parts {
-                let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, Some(part)).try_collect().await.expect("read");
+                let events: Vec<ReadEvent> =
+                    bench.connection.read_collection(&listed, Some(part), Cut::Documents).try_collect().await.expect("read");
                 for event in events {
                     let ReadEvent::Batch(batch) = event else { panic!("nothing happens here: {event:?}") };
-                    assert_eq!(batch.iter().count(), batch.documents());
+                    assert_eq!(whole(&batch).documents(), batch.documents());
                     count += batch.documents();
-                    seen.extend(batch.iter().map(|document| document.as_bytes().to_vec()));
+                    seen.extend(whole(&batch).iter().map(|document| document.as_bytes().to_vec()));
                 }
             }
             assert_eq!((seen.len(), count), (1205, 1205));
@@ -60,23 +65,34 @@ mod checks {
 
     pub async fn a_drop_ends_the_read_and_is_told(version: Version) {
         let bench = Bench::new(version, "dropped").await;
-        bench.insert("c", many()).await;
-        let listed = bench.listed("c").await;
-        let mut read = Box::pin(bench.connection.read_collection(&listed, None));
-        assert!(matches!(read.try_next().await, Ok(Some(ReadEvent::Batch(_)))));
-        bench.run(doc! { "drop": "c" }).await;
-        let rest: Vec<ReadEvent> = read.try_collect().await.expect("a drop is no error");
-        assert_eq!(rest.last(), Some(&ReadEvent::Dropped));
-        // And one that was gone before the first batch.
-        let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None).try_collect().await.expect("no error either");
-        assert_eq!(events, [ReadEvent::Dropped]);
+        for cut in [Cut::Documents, Cut::Anywhere] {
+            bench.insert("c", many()).await;
+            let listed = bench.listed("c").await;
+            let mut read = Box::pin(bench.connection.read_collection(&listed, None, cut));
+            let first = read.try_next().await.expect("read").expect("documents");
+            bench.run(doc! { "drop": "c" }).await;
+            let mut events: Vec<ReadEvent> = read.try_collect().await.expect("a drop is no error");
+            assert!(matches!(events.pop(), Some(ReadEvent::Dropped)));
+            // What came before stays valid: it ends with a whole document.
+            let mut bytes = Vec::new();
+            let mut documents = 0;
+            for event in std::iter::once(first).chain(events) {
+                let ReadEvent::Batch(batch) = event else { panic!("nothing else happens here: {event:?}") };
+                bytes.extend_from_slice(batch.bytes());
+                documents += batch.documents();
+            }
+            assert_eq!(DocumentBatch::from_bytes(bytes).map(|batch| batch.documents()), Some(documents), "{cut:?}");
+            // And one that was gone before the first batch.
+            let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None, cut).try_collect().await.expect("no error either");
+            assert!(matches!(events[..], [ReadEvent::Dropped]));
+        }
     }
 
     pub async fn a_rename_begins_the_read_again(version: Version) {
         let bench = Bench::new(version, "renamed").await;
         bench.insert("c", many()).await;
         let listed = bench.listed("c").await;
-        let mut read = Box::pin(bench.connection.read_collection(&listed, None));
+        let mut read = Box::pin(bench.connection.read_collection(&listed, None, Cut::Documents));
         assert!(matches!(read.try_next().await, Ok(Some(ReadEvent::Batch(_)))));
         bench.admin(doc! { "renameCollection": "renamed.c", "to": "renamed.d" }).await;
         let mut documents = 0;
@@ -85,7 +101,7 @@ mod checks {
             match event {
                 ReadEvent::Batch(batch) => {
                     documents += batch.documents();
-                    assert!(batch.last_id().is_some());
+                    assert!(whole(&batch).last_id().is_some());
                 }
                 ReadEvent::Restarted { namespace } => {
                     documents = 0;
@@ -97,7 +113,7 @@ mod checks {
         assert_eq!((restarts, documents), (vec!["renamed.d".to_owned()], 3000));
     }
 
-    /// Through a connection of our own, and through the driver.
+    /// Through a connection of our own, in batches of whole documents and cut anywhere, and through the driver.
     pub async fn both_ways_of_reading_give_the_same_documents_in_the_same_order(version: Version) {
         let bench = Bench::new(version, "both_ways").await;
         let options = ConnectOptions { driver_only: true, ..ConnectOptions::default() };
@@ -113,20 +129,23 @@ mod checks {
         for (collection, count) in [("large", 3), ("mixed", 6000), ("few", 101), ("none", 0)] {
             let listed = bench.listed(collection).await;
             let mut found = Vec::new();
-            for connection in [&bench.connection, &driver] {
-                let events: Vec<ReadEvent> = connection.read_collection(&listed, None).try_collect().await.expect("read");
+            let ours = &bench.connection;
+            for (connection, cut) in [(ours, Cut::Documents), (ours, Cut::Anywhere), (&driver, Cut::Documents), (&driver, Cut::Anywhere)] {
+                let events: Vec<ReadEvent> = connection.read_collection(&listed, None, cut).try_collect().await.expect("read");
                 let mut bytes = Vec::new();
                 let mut documents = 0;
                 for event in events {
                     let ReadEvent::Batch(batch) = event else { panic!("nothing happens here: {event:?}") };
                     documents += batch.documents();
-                    assert_eq!(batch.iter().count(), batch.documents());
                     bytes.extend_from_slice(batch.bytes());
+                    if cut == Cut::Documents {
+                        assert_eq!(whole(&batch).documents(), batch.documents());
+                    }
                 }
                 assert_eq!(documents, count, "{collection}");
                 found.push(bytes);
             }
-            assert!(found[0] == found[1], "{collection}: the bytes differ");
+            assert!(found.iter().all(|bytes| *bytes == found[0]), "{collection}: the bytes differ");
         }
         // And it was really ours: the server knows its clients' names.
         let ours = bench.clients_named("oplogue").await;
@@ -140,7 +159,7 @@ mod checks {
         bench.insert("c", documents).await;
         let listed = bench.listed("c").await;
         for batches in [1, 2] {
-            let mut read = Box::pin(bench.connection.read_collection(&listed, None));
+            let mut read = Box::pin(bench.connection.read_collection(&listed, None, Cut::Documents));
             for _ in 0..batches {
                 assert!(matches!(read.try_next().await, Ok(Some(ReadEvent::Batch(_)))));
             }
@@ -164,10 +183,10 @@ mod checks {
         let listed = bench.listed("c").await;
         bench.admin(doc! { "renameCollection": "namesake.c", "to": "namesake.d" }).await;
         bench.insert("c", vec![doc! { "_id": "new" }]).await;
-        let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None).try_collect().await.expect("read");
+        let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None, Cut::Documents).try_collect().await.expect("read");
         let batches: Vec<_> =
             events.iter().filter_map(|event| if let ReadEvent::Batch(batch) = event { Some(batch) } else { None }).collect();
         assert_eq!(batches.len(), 1);
-        assert_eq!(batches[0].last_id(), Some(bson::RawBson::String("old".to_owned())));
+        assert_eq!(whole(batches[0]).last_id(), Some(bson::RawBson::String("old".to_owned())));
     }
 }

@@ -3,13 +3,13 @@
 use bson::{Document, doc};
 use futures::TryStreamExt;
 use oplogue_domain::NamespaceSelection;
-use oplogue_mongo::{ConnectOptions, Connection, ListedCollection, ReadEvent};
+use oplogue_mongo::{ConnectOptions, Connection, Cut, ListedCollection, ReadEvent};
 use oplogue_testkit::{Fault, FaultProxy, ReplicaSet, ReplicaSetOptions, Version};
 
 use crate::{Bench, connect};
 
 async fn count(connection: &Connection, listed: &ListedCollection) -> usize {
-    let events: Vec<ReadEvent> = connection.read_collection(listed, None).try_collect().await.expect("read");
+    let events: Vec<ReadEvent> = connection.read_collection(listed, None, Cut::Documents).try_collect().await.expect("read");
     events.iter().map(|event| if let ReadEvent::Batch(batch) = event { batch.documents() } else { panic!("{event:?}") }).sum()
 }
 
@@ -121,7 +121,7 @@ async fn a_read_that_is_cut_off_begins_again() {
     let connection = Connection::open(&uri, &ConnectOptions::default()).await.expect("through the proxy");
     // Connections from now on, ours too, break in the middle of what a server sends.
     proxy.set(Fault::CutAfter(9_000_000));
-    let mut read = Box::pin(connection.read_collection(&listed, None));
+    let mut read = Box::pin(connection.read_collection(&listed, None, Cut::Anywhere));
     let (mut documents, mut restarts) = (0, 0);
     while let Some(event) = read.try_next().await.expect("a cut is no error") {
         match event {

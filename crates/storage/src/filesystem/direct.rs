@@ -2,52 +2,65 @@
 //!
 //! A backup is written once and not read again soon. Through the page cache it would push out what a database on the same machine keeps
 //! there, and on a machine whose memory is not in use yet the kernel spends several times as long on finding room as on the copy. So a
-//! file larger than [`PIECE_BYTES`] goes to the disk in pieces of that size (`O_DIRECT`), its end as usual. A filesystem that cannot do
-//! it gets everything as usual.
+//! file larger than [`PIECE_BYTES`] goes to the disk in pieces of that size (`O_DIRECT`), its end as usual. What comes in large parts that
+//! lie right for it goes there as it is, without a copy. A filesystem that cannot do it gets everything as usual.
 
 use std::fs::File;
 use std::io::{self, Write};
 
 /// What is written at once: large enough that disks are at their best.
 const PIECE_BYTES: usize = 2 << 20;
+/// What goes as it is has at least so many bytes.
+const ALIGNED_BYTES_MIN: usize = 1 << 20;
 /// Of place in memory, length, and place in the file. No disk in use has larger blocks.
 const ALIGNMENT: usize = 4096;
 
 /// How one file is written.
+#[derive(Default)]
 pub(super) struct Direct {
-    /// What was given waits here until it makes a whole piece. `None`: it is written as usual.
-    piece: Option<Piece>,
-    /// Pieces were written, and the file is switched.
+    /// What was given waits here until it makes a whole piece.
+    piece: Piece,
+    /// Something went past the page cache, and the file is switched.
     on: bool,
-}
-
-impl Default for Direct {
-    fn default() -> Self {
-        Self { piece: Some(Piece::default()), on: false }
-    }
+    /// It is written as usual from now on; nothing waits.
+    as_usual: bool,
 }
 
 impl Direct {
     /// Takes `bytes` in and writes what makes whole pieces. After an error only dropping the file makes sense.
     pub(super) fn write(&mut self, file: &File, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let Some(piece) = &mut self.piece else { return write_all(file, bytes) };
-            bytes = piece.take(bytes);
-            if piece.missing() == 0 {
-                self.on = self.on || switch(file, true).is_ok();
-                self.on = write_piece(file, piece.bytes(), self.on)?;
-                piece.filled = 0;
-                if !self.on {
-                    self.piece = None;
-                }
+            if self.as_usual {
+                return write_all(file, bytes);
+            }
+            let ready = self.piece.ready(bytes);
+            if ready > 0 {
+                self.put(file, &bytes[..ready])?;
+                bytes = &bytes[ready..];
+                continue;
+            }
+            bytes = self.piece.take(bytes);
+            if self.piece.missing() == 0 {
+                let mut piece = std::mem::take(&mut self.piece);
+                self.put(file, piece.bytes())?;
+                piece.clear();
+                self.piece = piece;
             }
         }
         Ok(())
     }
 
-    /// Takes all of `bytes` in if that does not make a whole piece, so that nothing has to be written.
+    fn put(&mut self, file: &File, bytes: &[u8]) -> io::Result<()> {
+        self.on = self.on || switch(file, true).is_ok();
+        self.on = write_piece(file, bytes, self.on)?;
+        self.as_usual = !self.on;
+        Ok(())
+    }
+
+    /// Takes all of `bytes` in if nothing has to be written for that.
     pub(super) fn stage(&mut self, bytes: &[u8]) -> bool {
-        self.piece.as_mut().filter(|piece| bytes.len() < piece.missing()).is_some_and(|piece| piece.take(bytes).is_empty())
+        let waits = !self.as_usual && self.piece.ready(bytes) == 0 && bytes.len() < self.piece.missing();
+        waits && self.piece.take(bytes).is_empty()
     }
 
     /// Writes what still waits.
@@ -55,11 +68,11 @@ impl Direct {
         if self.on {
             switch(file, false)?;
         }
-        self.piece.take().map_or(Ok(()), |piece| write_all(file, piece.bytes()))
+        write_all(file, self.piece.bytes())
     }
 }
 
-/// Writes a whole piece. False when the filesystem did not take it directly: it was written as usual, as all that follows must be.
+/// Writes what is a multiple of [`ALIGNMENT`]. False when the filesystem did not take it directly: it was written as usual, as all that follows must be.
 fn write_piece(mut file: &File, mut bytes: &[u8], mut direct: bool) -> io::Result<bool> {
     while !bytes.is_empty() {
         match file.write(bytes) {
@@ -94,34 +107,42 @@ fn switch(_file: &File, on: bool) -> io::Result<()> {
 
 /// Room for [`PIECE_BYTES`] at a place in memory that the kernel can write from without a copy.
 #[derive(Default)]
-pub(super) struct Piece {
-    /// Empty until something is taken in; never moved afterwards.
+struct Piece {
+    /// Without capacity until something is taken in; never moved afterwards.
     room: Vec<u8>,
     begin: usize,
-    filled: usize,
 }
 
 impl Piece {
     fn bytes(&self) -> &[u8] {
-        &self.room[self.begin..self.begin + self.filled]
+        &self.room[self.begin..]
     }
 
     fn missing(&self) -> usize {
-        PIECE_BYTES - self.filled
+        PIECE_BYTES - self.bytes().len()
+    }
+
+    /// How many of `bytes`, which come next, can be written as they are.
+    fn ready(&self, bytes: &[u8]) -> usize {
+        let lies_right = self.bytes().is_empty() && bytes.as_ptr().align_offset(ALIGNMENT) == 0;
+        if lies_right && bytes.len() >= ALIGNED_BYTES_MIN { bytes.len() - bytes.len() % ALIGNMENT } else { 0 }
     }
 
     /// Takes as much as there is room for, and returns the rest.
     fn take<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        if self.room.is_empty() {
-            self.room = vec![0; PIECE_BYTES + ALIGNMENT];
+        if self.room.capacity() == 0 {
+            self.room.reserve_exact(PIECE_BYTES + ALIGNMENT);
             // Should there be no such place, the kernel refuses, and everything is written as usual.
             self.begin = self.room.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+            self.room.resize(self.begin, 0);
         }
         let (taken, rest) = bytes.split_at(bytes.len().min(self.missing()));
-        let at = self.begin + self.filled;
-        self.room[at..at + taken.len()].copy_from_slice(taken);
-        self.filled += taken.len();
+        self.room.extend_from_slice(taken);
         rest
+    }
+
+    fn clear(&mut self) {
+        self.room.truncate(self.begin);
     }
 }
 
@@ -164,6 +185,43 @@ mod tests {
             &[1, PIECE_BYTES, 4095, PIECE_BYTES * 3 + 17, 4097],
         ] {
             assert!(written(folder.path(), sizes).0, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn what_lies_right_is_written_as_it_is_between_what_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let lies_right = |bytes: usize| {
+            let mut piece = Piece::default();
+            let all: Vec<u8> = (0..bytes).map(|at| (at * 7 + bytes) as u8).collect();
+            assert_eq!((piece.take(&all), piece.bytes()), (&[][..], &all[..]));
+            piece
+        };
+        for sizes in [
+            &[ALIGNED_BYTES_MIN][..],
+            &[ALIGNED_BYTES_MIN, ALIGNED_BYTES_MIN, 5],
+            // What is over of it waits, and what follows with it.
+            &[ALIGNED_BYTES_MIN + 1, ALIGNED_BYTES_MIN, 3, PIECE_BYTES],
+            &[7, ALIGNED_BYTES_MIN, ALIGNED_BYTES_MIN],
+            // Together they make a piece, and the next is right again.
+            &[ALIGNED_BYTES_MIN - 1, ALIGNED_BYTES_MIN + 1, ALIGNED_BYTES_MIN],
+        ] {
+            let file = File::create(&path).expect("a file");
+            let (mut direct, mut all) = (Direct::default(), Vec::new());
+            for size in sizes {
+                let bytes = lies_right(*size);
+                let waits = direct.stage(bytes.bytes());
+                assert!(!waits || *size < PIECE_BYTES, "{sizes:?}");
+                if !waits {
+                    direct.write(&file, bytes.bytes()).expect("written");
+                }
+                all.extend_from_slice(bytes.bytes());
+            }
+            // Nothing was copied of what lay right from the beginning on.
+            assert_eq!(direct.piece.room.capacity() == 0, sizes.len() == 1 || direct.as_usual, "{sizes:?}");
+            direct.finish(&file).expect("written");
+            assert!(std::fs::read(&path).expect("there") == all, "{sizes:?}");
         }
     }
 
