@@ -28,6 +28,7 @@ use oplogue_format::compression::Compression;
 use oplogue_mongo::Connection;
 use oplogue_repository::{BackupFacts, Repository, RepositoryError, SnapshotFacts};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::backup::away::again;
 use crate::failure::{Cancelled, Refused};
@@ -90,9 +91,10 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
         None => OplogTime::start_of_second(started).rfc3339().parse().context("name the backup after the time")?,
     };
     let claim = claim_name(&request.repository, &name).await?;
+    let tasks = TaskTracker::new();
     let working = async {
         tokio::select! {
-            outcome = take(&request, &name, started, &progress) => outcome,
+            outcome = take(&request, &name, started, &progress, &tasks) => outcome,
             never = keep_claim(&request.repository, &name, &claim) => match never {},
         }
     };
@@ -102,6 +104,9 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
         Some(Err(error)) => error,
         None => Cancelled { state: format!("nothing of backup {name} is kept") }.into(),
     };
+    // Nothing of it may appear once it is discarded.
+    tasks.close();
+    tasks.wait().await;
     // The objects of a backup without metadata only take up room: failing to remove them is told, and changes nothing else.
     match request.repository.discard_backup(&name).await {
         Ok(_) => Err(error),
@@ -138,7 +143,13 @@ async fn keep_claim(repository: &Repository, name: &BackupName, token: &str) -> 
 }
 
 /// Everything from choosing a member to `.pbm.json`.
-async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress: &Arc<dyn Progress>) -> anyhow::Result<BackupReport> {
+async fn take(
+    request: &BackupRequest,
+    name: &BackupName,
+    started: u32,
+    progress: &Arc<dyn Progress>,
+    tasks: &TaskTracker,
+) -> anyhow::Result<BackupReport> {
     let clock = Instant::now();
     progress.begin(Step::Prepare, Unit::Items, None);
     let replica_set = again("ask the replica set for its members", progress, || request.connection.replica_set()).await?;
@@ -160,7 +171,7 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
 
     let total = collections.iter().map(|collection| collection.bytes).sum();
     progress.begin(Step::Snapshot, Unit::Bytes, Some(total));
-    let brake = Brake::new(request.limits, progress.clone());
+    let brake = Arc::new(Brake::new(request.limits, progress.clone()));
     let reading = documents::Reading {
         node: node.clone(),
         writer: &writer,
@@ -168,6 +179,7 @@ async fn take(request: &BackupRequest, name: &BackupName, started: u32, progress
         parallel: request.parallel.max(1),
         part_bytes: request.part_bytes,
         brake: &brake,
+        tasks,
     };
     let read = tokio::select! {
         read = oplog.unless_it_fails(reading.read_all(collections)) => read?,

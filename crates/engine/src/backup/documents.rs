@@ -10,6 +10,7 @@ use oplogue_mongo::{Connection, ListedCollection};
 use oplogue_oplog::CollectionKind as ListedKind;
 use oplogue_repository::{CollectionKind, SnapshotWriter, Written, WrittenCollection, roles_namespace, users_namespace};
 use tokio::sync::Semaphore;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::backup::collection::{self, Outcome};
 use crate::progress::Progress;
@@ -24,7 +25,9 @@ pub struct Reading<'a> {
     pub parallel: usize,
     /// Collections larger than this are read in parts.
     pub part_bytes: u64,
-    pub brake: &'a Brake,
+    pub brake: &'a Arc<Brake>,
+    /// What may go on for a moment after a reading was given up.
+    pub tasks: &'a TaskTracker,
 }
 
 /// Everything that was read.
@@ -56,7 +59,10 @@ impl Reading<'_> {
         let written = if listed.data_namespace().is_some() {
             let object = self.writer.object(&namespace)?;
             let parts = parts(listed.bytes, total, self.parallel, self.part_bytes);
-            let outcome = collection::read(&self.node, &listed, object, parts, &cursors, self.brake, &self.progress).await;
+            let (node, brake, progress, one) = (self.node.clone(), self.brake.clone(), self.progress.clone(), listed.clone());
+            // A task of its own: the thread that learns of documents takes them, and several do.
+            let reading = self.tasks.spawn(async move { collection::read(&node, &one, object, parts, &cursors, &brake, &progress).await });
+            let outcome = AbortOnDropHandle::new(reading).await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
             let Outcome { written, dropped } = outcome.with_context(|| format!("read {namespace}"))?;
             if dropped {
                 notes.push(format!("{namespace} was dropped while it was read; the backup's oplog says so, too"));

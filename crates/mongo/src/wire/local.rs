@@ -13,6 +13,7 @@ use bson::oid::ObjectId;
 use bson::{RawBsonRef, RawDocument, rawdoc};
 use mongodb::options::ServerAddress;
 use tokio::net::UnixStream;
+use tokio::sync::MutexGuard;
 
 use super::{Wire, WireError, is_ok};
 
@@ -20,23 +21,39 @@ use super::{Wire, WireError, is_ok};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SocketFile {
     pub(crate) path: PathBuf,
-    port: u16,
     process: i32,
+    /// Who listens at the server's port.
+    user: u32,
     /// What the process calls itself in its greeting, from 4.4 on.
     name: Option<ObjectId>,
 }
 
 /// What was learned of servers on this machine. `Some(None)`: there is no file for us.
 #[derive(Debug, Default)]
-pub(crate) struct SocketFiles(Mutex<HashMap<ServerAddress, Option<SocketFile>>>);
+pub(crate) struct SocketFiles {
+    learned: Mutex<HashMap<ServerAddress, Option<SocketFile>>>,
+    asking: tokio::sync::Mutex<()>,
+}
 
 impl SocketFiles {
-    pub(crate) fn get(&self, address: &ServerAddress) -> Option<Option<SocketFile>> {
-        self.0.lock().ok()?.get(address).cloned()
+    /// What is known of a server. When that is nothing, whoever gets the guard asks it; until it is dropped others wait here.
+    pub(crate) async fn known(&self, address: &ServerAddress) -> (Option<Option<SocketFile>>, Option<MutexGuard<'_, ()>>) {
+        let known = self.get(address);
+        if known.is_some() {
+            return (known, None);
+        }
+        let asking = self.asking.lock().await;
+        let known = self.get(address);
+        let asking = Some(asking).filter(|_| known.is_none());
+        (known, asking)
+    }
+
+    fn get(&self, address: &ServerAddress) -> Option<Option<SocketFile>> {
+        self.learned.lock().ok()?.get(address).cloned()
     }
 
     pub(crate) fn set(&self, address: &ServerAddress, file: Option<SocketFile>) {
-        if let Ok(mut files) = self.0.lock() {
+        if let Ok(mut files) = self.learned.lock() {
             files.insert(address.clone(), file);
         }
     }
@@ -49,8 +66,12 @@ impl SocketFile {
         let options = wire.run(&rawdoc! { "getCmdLineOpts": 1, "$db": "admin" }, None).await?;
         let Some(path) = path(&options, port) else { return Ok(None) };
         let status = rawdoc! { "serverStatus": 1, "metrics": 0, "locks": 0, "wiredTiger": 0, "tcmalloc": 0, "repl": 0, "$db": "admin" };
-        let process = process(&wire.run(&status, None).await?);
-        Ok(process.map(|process| Self { path, port, process, name: name(greeting) }))
+        let Some(process) = process(&wire.run(&status, None).await?) else { return Ok(None) };
+        let users = tokio::task::spawn_blocking(move || {
+            let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
+            tables.iter().flat_map(|table| listeners(table, port)).collect::<Vec<u32>>()
+        });
+        Ok(only(&users.await.map_err(io::Error::other)?).map(|user| Self { path, process, user, name: name(greeting) }))
     }
 
     /// Connects, if that process listens there. Who has a file of a server's name is not the server for that. In another container the
@@ -58,17 +79,11 @@ impl SocketFile {
     pub(crate) async fn connect(&self) -> io::Result<UnixStream> {
         let stream = UnixStream::connect(&self.path).await?;
         let listener = stream.peer_cred()?;
-        if listener.pid() != Some(self.process) {
-            return Err(io::Error::other(format!("process {:?} listens there, the server is {}", listener.pid(), self.process)));
-        }
-        let port = self.port;
-        let users = tokio::task::spawn_blocking(move || {
-            let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
-            tables.iter().flat_map(|table| listeners(table, port)).collect::<Vec<u32>>()
-        });
-        let users = users.await.map_err(io::Error::other)?;
-        if users.is_empty() || users.iter().any(|user| *user != listener.uid()) {
-            return Err(io::Error::other(format!("user {} listens there, at port {port} users {users:?}", listener.uid())));
+        if listener.pid() != Some(self.process) || listener.uid() != self.user {
+            return Err(io::Error::other(format!(
+                "{listener:?} listens there, the server is process {} of user {}",
+                self.process, self.user
+            )));
         }
         Ok(stream)
     }
@@ -89,6 +104,11 @@ fn listeners(table: &str, port: u16) -> impl Iterator<Item = u32> {
         let listens = state == "0A" && u16::from_str_radix(local_port, 16) == Ok(port);
         words.nth(3)?.parse().ok().filter(|_| listens)
     })
+}
+
+/// The user who all of them are.
+fn only(users: &[u32]) -> Option<u32> {
+    users.first().copied().filter(|first| users.iter().all(|user| user == first))
 }
 
 /// Where the server's options, as `getCmdLineOpts` answers, put the socket file of `port`.
@@ -164,6 +184,7 @@ mod tests {
             3: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 8 1 0 100 0 0 10 0\n";
         assert_eq!(listeners(table, 27_017).collect::<Vec<_>>(), [999, 1000]);
         assert_eq!(listeners(table, 8080).collect::<Vec<_>>(), [0]);
+        assert_eq!([only(&[]), only(&[999, 1000]), only(&[0, 0])], [None, None, Some(0)]);
         assert_eq!(listeners(table, 1).count() + listeners("", 1).count() + listeners("sl\n 0: x", 1).count(), 0);
     }
 
@@ -172,13 +193,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mongodb-1.sock");
         let _listener = tokio::net::UnixListener::bind(&path).expect("a free name");
-        let at_port = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let ours = i32::try_from(std::process::id()).expect("small");
-        let port = at_port.local_addr().expect("its address").port();
-        let file = |process, port| SocketFile { path: path.clone(), port, process, name: None };
-        assert!(file(ours, port).connect().await.is_ok());
-        assert!(file(ours + 1, port).connect().await.is_err());
-        // Nobody listens at that port.
-        assert!(file(ours, 0).connect().await.is_err());
+        let us = UnixStream::connect(&path).await.expect("connected").peer_cred().expect("who listens").uid();
+        let file = |process, user| SocketFile { path: path.clone(), process, user, name: None };
+        assert!(file(ours, us).connect().await.is_ok());
+        assert!(file(ours + 1, us).connect().await.is_err());
+        assert!(file(ours, us + 1).connect().await.is_err());
     }
 }

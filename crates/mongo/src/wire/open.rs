@@ -101,13 +101,16 @@ impl Recipe {
             }
             _ => return Err(never("only the driver knows how the server is reached")),
         };
-        let known = self.files.get(address);
+        let (known, _asking) = self.files.known(address).await;
         if let Some(Some(file)) = &known
             && let Some(wire) = self.open_file(file).await
         {
             return Ok(wire);
         }
         let (mut wire, greeting, here) = self.open_tcp(host, port).await?;
+        if !here {
+            self.files.set(address, None);
+        }
         if !here || known == Some(None) {
             return Ok(wire);
         }
