@@ -9,6 +9,7 @@ mod conditions;
 mod data;
 mod figures;
 mod large;
+mod measured;
 mod peers;
 mod prebuilt;
 mod process;

@@ -58,16 +58,20 @@ pub async fn read_driver(client: &Client, expected_bytes: u64) -> anyhow::Result
 /// given a part of the data fills its cache, and never has to make room in it.
 const INSERTED_MB_MAX: u64 = 2_500;
 
-/// Inserts the first part of every collection with prebuilt messages, or all of it. Returns bytes of documents and seconds. Blocks.
-pub fn insert(address: &str, size_mb: u64) -> anyhow::Result<(u64, f64)> {
+/// Insert messages of the first part of every collection, or of all of it, and how many bytes of documents each holds.
+pub fn inserts(size_mb: u64) -> anyhow::Result<Vec<(Vec<u8>, u64)>> {
     // The stretches of one collection lie together: taken in strides, all collections grow side by side, as in a restore.
     let stretches = Stretch::all(size_mb, size_mb.div_ceil(INSERTED_MB_MAX).max(1));
     let stride = stretches.len().div_ceil(PARALLEL);
     let order = (0..stride).flat_map(|offset| (offset..stretches.len()).step_by(stride));
-    let built = order.map(|index| stretches[index].message()).collect::<anyhow::Result<Vec<_>>>()?;
+    order.map(|index| stretches[index].message()).collect()
+}
+
+/// Sends these messages. Blocks.
+pub fn insert(address: &str, inserts: &[(Vec<u8>, u64)]) -> anyhow::Result<f64> {
     let begun = Instant::now();
-    in_parallel(address, &built, |wire, (message, _)| wire.send(message).map(|_| ()))?;
-    Ok((built.iter().map(|(_, bytes)| bytes).sum(), begun.elapsed().as_secs_f64()))
+    in_parallel(address, inserts, |wire, (message, _)| wire.send(message).map(|_| ()))?;
+    Ok(begun.elapsed().as_secs_f64())
 }
 
 /// Loads the whole data set. Returns its bytes and documents. Blocks.

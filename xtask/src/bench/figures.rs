@@ -72,12 +72,15 @@ impl Rate {
     }
 }
 
-/// What one kind of process used.
+/// What one kind of process, or of work of the bench itself, used.
 #[derive(Debug, Default)]
 pub struct Usage {
-    pub command: &'static str,
+    pub what: &'static str,
     pub seconds: Samples,
     pub cpu_seconds: Samples,
+    /// Of the server it talked to.
+    pub server_cpu_seconds: Samples,
+    /// Of a process of its own; none for what the bench does itself.
     pub peak_bytes: Samples,
 }
 
@@ -109,11 +112,12 @@ impl Figures {
             ]);
         }
         text.push_str(&format!("\n{}", table(&rows)));
-        let mut rows = vec![["process", "peak memory", "time", "CPU"].map(String::from)];
+        let mut rows = vec![["process", "peak memory", "time", "CPU", "CPU of its server"].map(String::from)];
         for usage in &self.usage {
             let seconds = |samples: &Samples| format!("{:.1} s", samples.median().unwrap_or_default());
-            let peak = format!("{:.0} MiB", usage.peak_bytes.largest() / f64::from(1 << 20));
-            rows.push([usage.command.to_owned(), peak, seconds(&usage.seconds), seconds(&usage.cpu_seconds)]);
+            let peak = usage.peak_bytes.median().map(|_| format!("{:.0} MiB", usage.peak_bytes.largest() / f64::from(1 << 20)));
+            let [took, cpu, server_cpu] = [&usage.seconds, &usage.cpu_seconds, &usage.server_cpu_seconds].map(seconds);
+            rows.push([usage.what.to_owned(), peak.unwrap_or_default(), took, cpu, server_cpu]);
         }
         text.push_str(&format!("\n{}", table(&rows)));
         text.extend(self.notes.iter().map(|note| format!("\n{note}\n")));
@@ -130,8 +134,9 @@ impl Figures {
                 "wanted": rate.wanted.words(), "ceiling_is": rate.ceiling.0, "runs": rate.ours.1.0, "ceiling_runs": rate.ceiling.1.0 })
         });
         let usage = self.usage.iter().map(|usage| {
-            json!({ "command": usage.command, "peak_memory_bytes": usage.peak_bytes.largest(),
-                "seconds": usage.seconds.median(), "cpu_seconds": usage.cpu_seconds.median() })
+            json!({ "command": usage.what, "peak_memory_bytes": usage.peak_bytes.largest(),
+                "seconds": usage.seconds.median(), "cpu_seconds": usage.cpu_seconds.median(),
+                "server_cpu_seconds": usage.server_cpu_seconds.median() })
         });
         json!({ "conditions": conditions, "rates": rates.collect::<Vec<_>>(), "processes": usage.collect::<Vec<_>>(), "notes": self.notes })
     }
@@ -160,7 +165,7 @@ fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            let left = column == 0 || (column == COLUMNS - 1 && COLUMNS > 4);
+            let left = column == 0 || (column == COLUMNS - 1 && COLUMNS > 5);
             if left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());

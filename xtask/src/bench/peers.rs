@@ -29,7 +29,7 @@ pub async fn dump(peers: &Peers, source: &Server, folder: &Path, name: &str, gzi
     let out = into.display().to_string();
     let mut words = vec!["--uri", &uri, "--numParallelCollections", "4", "--out", &out, "--quiet"];
     words.extend(gzip.then_some("--gzip"));
-    let ran = process::run(mongodump, folder, &words).await?;
+    let ran = process::run(mongodump, folder, source.process()?, &words).await?;
     Ok(Some((ran, into)))
 }
 
@@ -39,7 +39,7 @@ pub async fn restore(peers: &Peers, target: &Server, folder: &Path, dump: &Dump)
     let uri = target.set.uri();
     let from = dump.display().to_string();
     let words = ["--uri", &uri, "--numParallelCollections", "4", "--numInsertionWorkersPerCollection", "4", "--quiet", &from];
-    process::run(mongorestore, folder, &words).await.map(Some)
+    process::run(mongorestore, folder, target.process()?, &words).await.map(Some)
 }
 
 /// Room for the next one.

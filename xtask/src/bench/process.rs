@@ -14,15 +14,22 @@ use super::conditions::settle_disk;
 /// How often the high-water mark is read. The kernel keeps it, so only what grows in the last moments can be missed.
 const POLL: Duration = Duration::from_millis(10);
 
+/// What some work cost. CPU is that in user and system mode together.
+#[derive(Debug, Clone, Copy)]
+pub struct Spent {
+    pub seconds: f64,
+    pub cpu_seconds: f64,
+    /// Of the server it was done against, meanwhile.
+    pub server_cpu_seconds: f64,
+}
+
 /// A run of the program that ended well.
 #[derive(Debug)]
 pub struct Ran {
     /// From its start to its end.
-    pub seconds: f64,
+    pub spent: Spent,
     /// Most resident memory it ever had (VmHWM).
     pub peak_bytes: u64,
-    /// CPU it used, in user and system mode together.
-    pub cpu_seconds: f64,
     stdout: String,
 }
 
@@ -38,17 +45,18 @@ impl Ran {
     }
 }
 
-/// Runs `program` with `words`; its files lie in `folder`.
+/// Runs `program` with `words` against a server, whose process id is `server`; its files lie in `folder`.
 ///
 /// # Errors
 /// When it cannot be started, or fails: with what it said.
-pub async fn run(program: &Path, folder: &Path, words: &[&str]) -> anyhow::Result<Ran> {
+pub async fn run(program: &Path, folder: &Path, server: u32, words: &[&str]) -> anyhow::Result<Ran> {
     // Files, not pipes: nobody has to read along while the clock runs.
     let (stdout, stderr) = (folder.join("stdout"), folder.join("stderr"));
     let mut command = Command::new(program);
     command.args(words).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
     command.stdout(std::fs::File::create(&stdout)?).stderr(std::fs::File::create(&stderr)?);
     settle_disk().await?;
+    let server_before = cpu_of(server);
     let begun = Instant::now();
     let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
     let process = child.id().context("the process ended before it was watched")?;
@@ -69,7 +77,8 @@ pub async fn run(program: &Path, folder: &Path, words: &[&str]) -> anyhow::Resul
     let said = std::fs::read_to_string(&stderr).unwrap_or_default();
     anyhow::ensure!(status.success(), "`{} {}` ended with {status}:\n{said}", program.display(), words.join(" "));
     let stdout = std::fs::read_to_string(&stdout).context("read what the program printed")?;
-    Ok(Ran { seconds, peak_bytes, cpu_seconds, stdout })
+    let server_cpu_seconds = cpu_of(server) - server_before;
+    Ok(Ran { spent: Spent { seconds, cpu_seconds, server_cpu_seconds }, peak_bytes, stdout })
 }
 
 /// Runs `program` with `words` for so long beside other work, then kills it. Returns the CPU seconds it used meanwhile.
@@ -96,9 +105,18 @@ pub async fn cpu_beside(
     Ok(after.context("the CPU time of a running process")? - before.unwrap_or_default())
 }
 
-/// CPU seconds this process has used.
-pub fn own_cpu() -> f64 {
-    cpu(&std::fs::read_to_string("/proc/self/stat").unwrap_or_default()).unwrap_or_default()
+/// What `work` of ours against a server costs both; `work` says how many seconds it took.
+pub async fn spend(server: u32, work: impl Future<Output = anyhow::Result<f64>>) -> anyhow::Result<Spent> {
+    let used = || [std::process::id(), server].map(cpu_of);
+    let before = used();
+    let seconds = work.await?;
+    let after = used();
+    Ok(Spent { seconds, cpu_seconds: after[0] - before[0], server_cpu_seconds: after[1] - before[1] })
+}
+
+/// CPU seconds a running process has used.
+fn cpu_of(process: u32) -> f64 {
+    cpu(&std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default()).unwrap_or_default()
 }
 
 /// `VmHWM:     1234 kB`

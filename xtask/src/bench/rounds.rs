@@ -10,41 +10,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::data::{self, COLLECTIONS, DATABASES};
-use super::figures::{Figures, Rate, Samples, Usage, Wanted, count};
+use super::figures::{Figures, count};
+use super::measured::Measured;
 use super::peers::{self, Dump};
-use super::prebuilt::{OPERATIONS_MAX, Prebuilt, SINGLES_MAX};
-use super::process::{self, Ran};
+use super::prebuilt::Prebuilt;
+use super::process::{self, Ran, Spent};
 use super::stage::{CACHE_GB, Server};
 use super::wire::Wire;
 use super::{Options, Peers, ceilings, conditions, large, say, slicing, traffic};
-
-/// The reference's own thin clients on a quieter machine of two cores.
-const REFERENCE: &str = "For comparison, measured once on two cores beside other work with 1.67 GB: reading 860 MB/s (exhaust) and 350 MB/s (driver, one \
-                         collection), inserting 61 MB/s, replaying 11,900 operations/s, mongodump -j 4 244 MB/s, mongorestore 26 MB/s. Compare ratios, not rates.";
-
-#[derive(Default)]
-struct Measured {
-    backup: Samples,
-    backup_cpu: Samples,
-    backup_zstd: Samples,
-    read_exhaust: Samples,
-    read_socket: Samples,
-    read_exhaust_cpu: Samples,
-    read_driver: Samples,
-    restore: Samples,
-    restore_seconds: Samples,
-    restore_load: Samples,
-    insert: Samples,
-    replay: Samples,
-    latest_seconds: Samples,
-    apply: Samples,
-    one_by_one_seconds: Samples,
-    slicing: Samples,
-    peers: peers::Measured,
-    /// Of each kind of process.
-    usage: Vec<Usage>,
-    stored_bytes: u64,
-}
 
 /// Where things are, for all steps.
 struct Bench<'a> {
@@ -166,27 +139,28 @@ impl Bench<'_> {
     async fn back_up(&mut self, source: &Server, bytes: u64, round: u64, dump: &mut Dump) -> anyhow::Result<(String, Timestamp)> {
         say(&format!("round {round}: reading, then `oplogue backup` and `mongodump` (load average {:.1})", conditions::load()));
         conditions::settle_disk().await?;
-        let before = process::own_cpu();
-        let seconds = source.with(move |address| ceilings::read_exhaust(address, bytes)).await?;
-        self.measured.read_exhaust_cpu.push(process::own_cpu() - before);
-        self.measured.read_exhaust.push(megabytes(bytes, seconds));
+        let reading = source.with(move |address| ceilings::read_exhaust(address, bytes));
+        let spent = self.ceiling("reading, bytes thrown away", source, reading).await?;
+        self.measured.read_exhaust_cpu.push(spent.cpu_seconds);
+        self.measured.read_exhaust.push(megabytes(bytes, spent.seconds));
         let file = source.socket_file();
-        let seconds = source.with(move |_| ceilings::read_exhaust(&file, bytes)).await?;
-        self.measured.read_socket.push(megabytes(bytes, seconds));
+        let reading = source.with(move |_| ceilings::read_exhaust(&file, bytes));
+        let spent = self.ceiling("the same over the socket file", source, reading).await?;
+        self.measured.read_socket.push(megabytes(bytes, spent.seconds));
         let seconds = ceilings::read_driver(&source.set.client().await?, bytes).await?;
         self.measured.read_driver.push(megabytes(bytes, seconds));
 
         let name = format!("bench-{round}");
         let ran = self.oplogue("backup --compression none", source, "plain", &["--name", &name, "--json"]).await?;
-        self.measured.backup.push(megabytes(bytes, ran.seconds));
-        self.measured.backup_cpu.push(ran.cpu_seconds);
+        self.measured.backup.push(megabytes(bytes, ran.spent.seconds));
+        self.measured.backup_cpu.push(ran.spent.cpu_seconds);
         read_all(&ran.json()?, bytes)?;
         peers::remove(&self.folder.path().join("plain"))?;
 
         let folder = self.folder.path().to_owned();
         if let Some((ran, into)) = peers::dump(&self.peers, source, &folder, &format!("dump-{round}"), false).await? {
-            self.measured.peers.dump.push(megabytes(bytes, ran.seconds));
-            self.measured.peers.dump_cpu.push(ran.cpu_seconds);
+            self.measured.peers.dump.push(megabytes(bytes, ran.spent.seconds));
+            self.measured.peers.dump_cpu.push(ran.spent.cpu_seconds);
             self.measured.used("mongodump -j 4", &ran);
             if let Some(before) = dump.0.replace(into) {
                 peers::remove(&before)?;
@@ -194,12 +168,12 @@ impl Bench<'_> {
         }
 
         let ran = self.oplogue("backup", source, "storage", &["--name", &name, "--json"]).await?;
-        self.measured.backup_zstd.push(megabytes(bytes, ran.seconds));
+        self.measured.backup_zstd.push(megabytes(bytes, ran.spent.seconds));
         let report = ran.json()?;
         read_all(&report, bytes)?;
         self.measured.stored_bytes = report["stored_bytes"].as_u64().unwrap_or_default();
         if let Some((ran, into)) = peers::dump(&self.peers, source, &folder, "dump-gzip", true).await? {
-            self.measured.peers.dump_gzip.push(megabytes(bytes, ran.seconds));
+            self.measured.peers.dump_gzip.push(megabytes(bytes, ran.spent.seconds));
             self.measured.used("mongodump -j 4 --gzip", &ran);
             peers::remove(&into)?;
         }
@@ -234,8 +208,11 @@ impl Bench<'_> {
         let target = Server::start().await?;
         let size_mb = self.options.size_mb;
         conditions::settle_disk().await?;
-        let (bytes, seconds) = target.with(move |address| ceilings::insert(address, size_mb)).await?;
-        self.measured.insert.push(megabytes(bytes, seconds));
+        let inserts = ceilings::inserts(size_mb)?;
+        let bytes = inserts.iter().map(|(_, bytes)| bytes).sum();
+        let inserting = target.with(move |address| ceilings::insert(address, &inserts));
+        let spent = self.ceiling("inserting, prebuilt", &target, inserting).await?;
+        self.measured.insert.push(megabytes(bytes, spent.seconds));
         Ok(())
     }
 
@@ -244,8 +221,8 @@ impl Bench<'_> {
         say(&format!("round {round}: `oplogue restore --backup`"));
         let target = Server::start().await?;
         let ran = self.oplogue("restore --backup", &target, "storage", &[name, "--yes", "--json"]).await?;
-        self.measured.restore.push(megabytes(bytes, ran.seconds));
-        self.measured.restore_seconds.push(ran.seconds);
+        self.measured.restore.push(megabytes(bytes, ran.spent.seconds));
+        self.measured.restore_seconds.push(ran.spent.seconds);
         self.measured.restore_load.push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
         target.must_equal(at_base, "`oplogue restore --backup`").await?;
         Ok(target)
@@ -259,7 +236,7 @@ impl Bench<'_> {
         say(&format!("round {round}: `mongorestore`"));
         let target = Server::start().await?;
         if let Some(ran) = peers::restore(&self.peers, &target, self.folder.path(), dump).await? {
-            self.measured.peers.restore.push(megabytes(bytes, ran.seconds));
+            self.measured.peers.restore.push(megabytes(bytes, ran.spent.seconds));
             self.measured.used("mongorestore", &ran);
             target.must_equal(at_base, "`mongorestore`").await?;
         }
@@ -286,7 +263,7 @@ impl Bench<'_> {
         say(&format!("round {round}: `oplogue restore --latest`"));
         let target = Server::start().await?;
         let ran = self.oplogue("restore --latest", &target, "storage", &["--yes", "--json"]).await?;
-        self.measured.latest_seconds.push(ran.seconds);
+        self.measured.latest_seconds.push(ran.spent.seconds);
         // Where operations are folded into the documents there is no such step.
         if let Ok(seconds) = step(&ran.json()?, "applying the oplog")
             && seconds > 1.0
@@ -327,9 +304,21 @@ impl Bench<'_> {
         } else {
             typed.chain(words.iter().copied()).chain(rest).collect()
         };
-        let ran = process::run(self.program, self.folder.path(), &words).await?;
+        let ran = process::run(self.program, self.folder.path(), server.process()?, &words).await?;
         self.measured.used(command, &ran);
         Ok(ran)
+    }
+
+    /// Does `work` against `server`, which says how many seconds it took, and keeps what that cost both.
+    async fn ceiling(
+        &mut self,
+        what: &'static str,
+        server: &Server,
+        work: impl Future<Output = anyhow::Result<f64>>,
+    ) -> anyhow::Result<Spent> {
+        let spent = process::spend(server.process()?, work).await?;
+        self.measured.spent(what, &spent, None);
+        Ok(spent)
     }
 }
 
@@ -338,111 +327,6 @@ fn read_all(report: &Value, bytes: u64) -> anyhow::Result<()> {
     let read = report["document_bytes"].as_u64().context("the report of a backup has `document_bytes`")?;
     anyhow::ensure!(read >= bytes, "the backup holds {read} bytes of documents, {bytes} are there");
     Ok(())
-}
-
-impl Measured {
-    fn used(&mut self, command: &'static str, ran: &Ran) {
-        if !self.usage.iter().any(|usage| usage.command == command) {
-            self.usage.push(Usage { command, ..Usage::default() });
-        }
-        for usage in self.usage.iter_mut().filter(|usage| usage.command == command) {
-            usage.seconds.push(ran.seconds);
-            usage.cpu_seconds.push(ran.cpu_seconds);
-            usage.peak_bytes.push(ran.peak_bytes as f64);
-        }
-    }
-
-    fn figures(self, conditions: Vec<(&'static str, String)>, entries: u64) -> Figures {
-        let dumped = self.peers.dump;
-        let whole = Samples::from(vec![100.0]);
-        let least = Wanted::AtLeast;
-        let most = Wanted::AtMost;
-        let rates = [
-            ("snapshot, not compressed", self.backup.clone(), "MB/s", "`mongodump -j 4`", dumped, least(2.5)),
-            (
-                "snapshot, not compressed",
-                self.backup.clone(),
-                "MB/s",
-                "reading: exhaust cursors, thin OP_MSG client, 4 collections at once, bytes thrown away",
-                self.read_exhaust,
-                least(0.7),
-            ),
-            (
-                "snapshot, not compressed",
-                self.backup.clone(),
-                "MB/s",
-                "the same over the server's socket file, which `oplogue backup` takes on the server's machine",
-                self.read_socket,
-                Wanted::Anything,
-            ),
-            (
-                "snapshot, not compressed",
-                self.backup,
-                "MB/s",
-                "reading: the driver's raw batch cursors, 4 collections at once, bytes thrown away",
-                self.read_driver,
-                Wanted::Anything,
-            ),
-            ("its CPU", self.backup_cpu.clone(), "s", "CPU of `mongodump -j 4`", self.peers.dump_cpu, most(1.0 / 3.0)),
-            ("its CPU", self.backup_cpu, "s", "CPU of the exhaust cursors' client", self.read_exhaust_cpu, Wanted::Anything),
-            ("snapshot, zstd", self.backup_zstd, "MB/s", "`mongodump -j 4 --gzip`", self.peers.dump_gzip, least(1.5)),
-            ("restore, all of it", self.restore.clone(), "MB/s", "`mongorestore -j 4`, 4 workers each", self.peers.restore, least(1.8)),
-            (
-                "restore, its loading",
-                self.restore_load,
-                "MB/s",
-                "inserting: prebuilt messages, 4 connections, the same data (2,500 MB of it at most), no indexes",
-                self.insert.clone(),
-                least(0.85),
-            ),
-            ("restore, all of it", self.restore, "MB/s", "the same", self.insert, Wanted::Anything),
-            (
-                "restore to the end of the oplog",
-                self.latest_seconds.clone(),
-                "s",
-                "restore of the snapshot alone",
-                self.restore_seconds,
-                most(1.25),
-            ),
-            (
-                "restore to the end of the oplog",
-                self.latest_seconds,
-                "s",
-                "the oplog alone, one operation per applyOps, extrapolated from a part",
-                self.one_by_one_seconds,
-                most(0.05),
-            ),
-            (
-                "replay",
-                self.replay,
-                "ops/s",
-                "prebuilt atomic applyOps, one connection, no secondary indexes",
-                self.apply,
-                Wanted::Anything,
-            ),
-            ("slicing at 1,000 writes/s", self.slicing, "% CPU", "one core", whole, most(0.05)),
-        ];
-        // What was not measured is not shown.
-        let rates = rates.into_iter().filter(|rate| rate.1.median().is_some() && rate.4.median().is_some());
-        let rates =
-            rates.map(|(ours, samples, unit, what, beside, wanted)| Rate { ours: (ours, samples), unit, ceiling: (what, beside), wanted });
-        let mut notes = vec![
-            "Rates are of uncompressed BSON (10⁶ bytes) over the whole life of the process, except loading and replay, which are the steps the program itself \
-             reports. Peak memory is the most of all runs; a backup should stay below 200 MiB, a restore below 400 MiB. Restored documents were \
-             equal to the source's by `dbHash` each time."
-                .to_owned(),
-        ];
-        if entries > 0 {
-            notes.push(format!(
-                "Batches of the applyOps ceiling have {} operations. One per applyOps: measured with {}, one connection, for {} entries.",
-                count(OPERATIONS_MAX as f64),
-                count(SINGLES_MAX as f64),
-                count(entries as f64)
-            ));
-        }
-        notes.push(REFERENCE.to_owned());
-        Figures { conditions, rates: rates.collect(), usage: self.usage, notes }
-    }
 }
 
 fn megabytes(bytes: u64, seconds: f64) -> f64 {

@@ -32,6 +32,10 @@ impl Server {
         self.set.socket_file(0).display().to_string()
     }
 
+    pub fn process(&self) -> anyhow::Result<u32> {
+        self.set.pid(0).context("the server does not run")
+    }
+
     /// Does blocking work with this server's address on a thread of its own.
     pub async fn with<T: Send + 'static>(&self, work: impl FnOnce(&str) -> anyhow::Result<T> + Send + 'static) -> anyhow::Result<T> {
         let address = self.address.clone();
