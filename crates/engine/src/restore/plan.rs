@@ -78,7 +78,7 @@ impl fmt::Display for PlannedContinuation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WritesAfter {
     pub counted: u64,
-    /// False when there are more slices than were worth reading: "at least".
+    /// False when there is more than was worth reading: "at least".
     pub complete: bool,
     /// The newest moment that is on the storage.
     pub newest: OplogTime,

@@ -20,8 +20,10 @@ use super::plan::WritesAfter;
 use crate::failure::{Cancelled, Refused};
 use crate::progress::{Progress, Step, Unit};
 
-/// Slices after the moment that are read to count the writes in them; with more, the count is "at least".
+/// Slices after the moment, and entries in them, that are read to count the writes; with more, the count is "at least". Somebody waits for
+/// the plan, and a slice may hold a whole day.
 const SLICES_AFTER_MAX: usize = 60;
+const ENTRIES_AFTER_MAX: usize = 250_000;
 
 pub(super) struct Survey {
     pub outcome: Outcome,
@@ -104,12 +106,17 @@ impl Survey {
             pieces.push(OplogPiece { source: OplogSource::Slice(slice.clone()), range });
         }
         let mut feed = Feed::new(repository, &part.replica_set, &pieces);
-        let mut counted = 0;
+        let (mut counted, mut entries_read) = (0, 0);
         let mut complete = pieces.len() == part.writes_after.len();
         'read: while let Some(entries) = feed.next().await.unwrap_or_else(|_| {
             complete = false;
             None
         }) {
+            entries_read += entries.len();
+            if entries_read > ENTRIES_AFTER_MAX {
+                complete = false;
+                break;
+            }
             for (_, entry) in &entries {
                 // What cannot be understood after the moment is no reason to refuse what lies before it.
                 let Ok(operations) = self.transactions.push(entry) else {
