@@ -2,13 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::Context;
 use serde_json::Value;
 
-/// The top folder of the clone.
+/// The top folder of the clone: of the one that cargo runs us for. Several clones may share a target folder, and with it this program.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let ours = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        ours.parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+    })
 }
 
 /// `cargo`, the one that runs us, in the top folder. It is not told about our own package, as `cargo run` tells us: build scripts of

@@ -111,7 +111,7 @@ impl Figures {
                 rate.ceiling.0.to_owned(),
             ]);
         }
-        text.push_str(&format!("\n{}", table(&rows)));
+        text.push_str(&format!("\n{}", table(&rows, true)));
         let mut rows = vec![["process", "peak memory", "time", "CPU", "CPU of its server"].map(String::from)];
         for usage in &self.usage {
             let seconds = |samples: &Samples| format!("{:.1} s", samples.median().unwrap_or_default());
@@ -119,7 +119,7 @@ impl Figures {
             let [took, cpu, server_cpu] = [&usage.seconds, &usage.cpu_seconds, &usage.server_cpu_seconds].map(seconds);
             rows.push([usage.what.to_owned(), peak.unwrap_or_default(), took, cpu, server_cpu]);
         }
-        text.push_str(&format!("\n{}", table(&rows)));
+        text.push_str(&format!("\n{}", table(&rows, false)));
         text.extend(self.notes.iter().map(|note| format!("\n{note}\n")));
         text
     }
@@ -134,7 +134,7 @@ impl Figures {
                 "wanted": rate.wanted.words(), "ceiling_is": rate.ceiling.0, "runs": rate.ours.1.0, "ceiling_runs": rate.ceiling.1.0 })
         });
         let usage = self.usage.iter().map(|usage| {
-            json!({ "command": usage.what, "peak_memory_bytes": usage.peak_bytes.largest(),
+            json!({ "command": usage.what, "peak_memory_bytes": usage.peak_bytes.median().map(|_| usage.peak_bytes.largest()),
                 "seconds": usage.seconds.median(), "cpu_seconds": usage.cpu_seconds.median(),
                 "server_cpu_seconds": usage.server_cpu_seconds.median() })
         });
@@ -158,14 +158,14 @@ pub fn count(value: f64) -> String {
     text
 }
 
-/// Words to the left, numbers to the right: the first column holds words, and so does the last of a wide table.
-fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+/// Words to the left, numbers to the right: the first column holds words, and the last if it is said so.
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]], words_last: bool) -> String {
     let widths: Vec<usize> =
         (0..COLUMNS).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()).collect();
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            let left = column == 0 || (column == COLUMNS - 1 && COLUMNS > 5);
+            let left = column == 0 || (column == COLUMNS - 1 && words_last);
             if left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());

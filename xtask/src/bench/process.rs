@@ -1,4 +1,4 @@
-//! Runs the program as anybody would, and watches how much memory it takes.
+//! Runs the program as anybody would, and watches how much memory it takes, and how much CPU of the machine: its own and its server's.
 
 use std::future::Future;
 use std::path::Path;

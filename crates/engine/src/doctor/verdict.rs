@@ -56,7 +56,7 @@ pub(super) fn members(replica_set: &ReplicaSet) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (name, total) = (&replica_set.name, replica_set.members.len());
     let healthy = replica_set.members.iter().filter(|member| member.healthy).count();
-    let who = format!("{name} has {total} members, {healthy} of them up");
+    let who = format!("{name} has {total} member{}, {healthy} of them up", if total == 1 { "" } else { "s" });
     findings.push(match &replica_set.primary {
         None => Finding::new(Level::Danger, "replica set", format!("{who}, and no primary"))
             .advise("nothing can be written or sliced until a majority of the members is up"),
@@ -77,10 +77,14 @@ pub(super) fn members(replica_set: &ReplicaSet) -> Vec<Finding> {
         .count();
     let needed = replica_set.voting_members / 2 + 1;
     findings.push(if healthy_voting >= needed {
-        Finding::new(Level::Ok, "majority", format!("{healthy_voting} data-bearing members are up, {needed} make a majority"))
+        Finding::new(Level::Ok, "majority", format!("data-bearing members that are up: {healthy_voting}; needed for a majority: {needed}"))
     } else {
-        Finding::new(Level::Danger, "majority", format!("{healthy_voting} data-bearing members are up, and {needed} would make a majority"))
-            .advise("only entries that a majority has can be sliced: bring members back")
+        Finding::new(
+            Level::Danger,
+            "majority",
+            format!("data-bearing members that are up: {healthy_voting}; needed for a majority: {needed}"),
+        )
+        .advise("only entries that a majority has can be sliced: bring members back")
     });
     let nomination = nominate(&replica_set.members, LAG_SECONDS_MAX);
     findings.push(match nomination.chosen() {
