@@ -27,6 +27,7 @@ use oplogue_domain::{BackupName, NamespaceSelection, OplogRange, OplogTime, Repl
 use oplogue_format::compression::Compression;
 use oplogue_mongo::Connection;
 use oplogue_repository::{BackupFacts, Repository, RepositoryError, SnapshotFacts};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -104,7 +105,7 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
         Some(Err(error)) => error,
         None => Cancelled { state: format!("nothing of backup {name} is kept") }.into(),
     };
-    // Nothing of it may appear once it is discarded.
+    // Nothing of it may appear once it is discarded: neither what reads nor what publishes goes on after this.
     tasks.close();
     tasks.wait().await;
     // The objects of a backup without metadata only take up room: failing to remove them is told, and changes nothing else.
@@ -172,15 +173,15 @@ async fn take(
     let total = collections.iter().map(|collection| collection.bytes).sum();
     progress.begin(Step::Snapshot, Unit::Bytes, Some(total));
     let brake = Arc::new(Brake::new(request.limits, progress.clone()));
-    let reading = documents::Reading {
+    let parallel = request.parallel.max(1);
+    let means = collection::Means {
         node: node.clone(),
-        writer: &writer,
+        cursors: Arc::new(Semaphore::new(parallel)),
+        brake: brake.clone(),
         progress: progress.clone(),
-        parallel: request.parallel.max(1),
-        part_bytes: request.part_bytes,
-        brake: &brake,
-        tasks,
+        tasks: tasks.clone(),
     };
+    let reading = documents::Reading { means, writer: &writer, parallel, part_bytes: request.part_bytes };
     let read = tokio::select! {
         read = oplog.unless_it_fails(reading.read_all(collections)) => read?,
         never = brake.watch(&request.connection) => match never {},
@@ -226,7 +227,13 @@ async fn take(
     };
     let totals = snapshot.totals;
     let snapshots = vec![snapshot];
-    again("publish the backup", progress, || request.repository.finish_backup(&facts, snapshots.clone())).await?;
+    let publish = || {
+        let (repository, facts, snapshots) = (request.repository.clone(), facts.clone(), snapshots.clone());
+        // A storage may finish what nobody waits for any more. So this is never given up half-way: discarding waits for it.
+        let publishing = tasks.spawn(async move { repository.finish_backup(&facts, snapshots).await });
+        async { publishing.await.context("publish")?.map_err(anyhow::Error::from) }
+    };
+    again("publish the backup", progress, publish).await?;
     progress.end(Step::Publish);
     Ok(BackupReport {
         name: name.clone(),

@@ -124,6 +124,24 @@ mod tests {
         assert_eq!(crc.sum(), Crc64::of(b"123456789"));
     }
 
+    /// Bit by bit, as the polynomial says.
+    fn crc_by_hand(bytes: &[u8]) -> u64 {
+        let step = |crc: u64| if crc & 1 == 1 { (crc >> 1) ^ 0xC96C_5795_D787_0F42 } else { crc >> 1 };
+        !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u64::from(*byte), |crc, _| step(crc)))
+    }
+
+    #[test]
+    fn long_and_short_pieces_give_what_the_polynomial_says() {
+        let bytes: Vec<u8> = (0..10_000_u32).map(|at| (at * at % 251) as u8).collect();
+        for cut in [1, 15, 16, 127, 128, 129, 255, 256, 1_023, 4_095, 4_096, 9_999] {
+            let mut crc = Crc64::new();
+            crc.write(&bytes[..cut]);
+            assert_eq!(crc.sum(), crc_by_hand(&bytes[..cut]), "{cut}");
+            crc.write(&bytes[cut..]);
+            assert_eq!(crc.sum(), crc_by_hand(&bytes), "{cut}");
+        }
+    }
+
     #[test]
     fn a_hash_is_that_of_b3sum_in_pieces_and_as_text() {
         let abc = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";

@@ -1,7 +1,7 @@
 //! Buffers of documents that are used again.
 //!
 //! A backup fills thousands of buffers of the same size. A fresh one costs the kernel more than filling it does: its pages are found,
-//! cleared, and lie in no cache. They lie where a disk can be written from directly.
+//! cleared, and lie in no cache. And buffers lie where a disk can be written from directly.
 
 use std::sync::{Arc, Mutex};
 

@@ -41,7 +41,7 @@ pub use error::MongoError;
 pub use lease::{Acquired, Lease, LeaseState};
 pub use principals::{MergeReport, Principals};
 pub use privileges::{Missing, PrivilegeReport, Purpose};
-pub use read_batch::{Cut, ReadBatch};
+pub use read_batch::{BatchEnd, ReadBatch};
 pub use restore_journal::{Presence, RestoreJournal, RestoredCollection};
 pub use snapshot_list::ListedCollection;
 pub use snapshot_read::ReadEvent;

@@ -16,7 +16,7 @@ use oplogue_domain::Namespace;
 use crate::command::{raw, uuid_binary};
 use crate::connect::Connection;
 use crate::error::MongoError;
-use crate::read_batch::{Cut, ReadBatch};
+use crate::read_batch::{BatchEnd, ReadBatch};
 use crate::snapshot_list::ListedCollection;
 use crate::split::IdRange;
 use crate::wire::cursor::WireCursor;
@@ -48,7 +48,7 @@ struct Reader {
     namespace: Namespace,
     uuid: Option<[u8; 16]>,
     range: IdRange,
-    cut: Cut,
+    end: BatchEnd,
     by_name: bool,
     local: bool,
     beginnings: u32,
@@ -68,14 +68,14 @@ impl Connection {
         &self,
         collection: &ListedCollection,
         range: Option<IdRange>,
-        cut: Cut,
+        end: BatchEnd,
     ) -> impl Stream<Item = Result<ReadEvent, MongoError>> + Send + use<> {
         let reader = Reader {
             connection: self.clone(),
             namespace: collection.data_namespace().unwrap_or_else(|| collection.spec.namespace.clone()),
             uuid: collection.data_uuid(),
             range: range.unwrap_or_default(),
-            cut,
+            end,
             by_name: collection.data_uuid().is_none(),
             local: false,
             beginnings: 0,
@@ -107,10 +107,10 @@ impl Reader {
         loop {
             match self.step().await {
                 Ok(event) => return Ok(event),
-                // ReadConcernMajorityNotEnabled: 4.x with the majority snapshot switched off.
-                Err(error) if error.has_code(&[148]) && !self.local => self.local = true,
+                // Other ways to ask are for what was not opened yet. ReadConcernMajorityNotEnabled: 4.x without the majority's snapshot.
+                Err(error) if error.has_code(&[148]) && !self.local && self.cursor.is_none() => self.local = true,
                 // The server keeps reading by UUID to the privilege `useUUID`.
-                Err(MongoError::Unauthorized { .. }) if !self.by_name => self.by_name = true,
+                Err(MongoError::Unauthorized { .. }) if !self.by_name && self.cursor.is_none() => self.by_name = true,
                 Err(error) => {
                     if let Some(event) = self.recover(error).await? {
                         return Ok(Some(event));
@@ -132,7 +132,7 @@ impl Reader {
             }
             Some(Cursor::Driver(cursor)) => {
                 while let Some(batch) = self.connection.next_batch(WHAT, cursor).await? {
-                    let mut documents = ReadBatch::new(&self.connection.inner.pool.buffers, Cut::Documents);
+                    let mut documents = ReadBatch::new(&self.connection.inner.pool.buffers, BatchEnd::Document);
                     documents.begin(batch.bytes());
                     batch.each(WHAT, |document| documents.append(document.as_bytes(), true))?;
                     if documents.documents() > 0 {
@@ -154,7 +154,7 @@ impl Reader {
     async fn open(&mut self) -> Result<Cursor, MongoError> {
         self.beginnings += 1;
         let command = self.command()?;
-        let cursor = match WireCursor::open(&self.connection, WHAT, &self.namespace.database, &command, self.cut).await? {
+        let cursor = match WireCursor::open(&self.connection, WHAT, &self.namespace.database, &command, self.end).await? {
             Some(cursor) => Cursor::Ours(Box::new(cursor)),
             None => Cursor::Driver(Box::new(self.connection.cursor(WHAT, &self.namespace.database, command).await?)),
         };

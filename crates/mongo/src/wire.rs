@@ -186,7 +186,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::read_batch::Cut;
+    use crate::read_batch::BatchEnd;
 
     /// A message from a server: `flags`, then the document.
     fn from_server(flags: u32, document: &RawDocumentBuf) -> Vec<u8> {
@@ -207,7 +207,7 @@ mod tests {
             theirs
         });
         wire.send(EXHAUST_ALLOWED, &rawdoc! { "getMore": 5_i64 }, None).await.expect("sent");
-        let mut batch = ReadBatch::new(&std::sync::Arc::default(), Cut::Documents);
+        let mut batch = ReadBatch::new(&std::sync::Arc::default(), BatchEnd::Document);
         let mut answers = 0;
         loop {
             assert!(!wire.is_clean());

@@ -32,6 +32,12 @@ impl Faults {
     pub fn set(&self, fault: StorageFault) {
         self.0.send_replace(fault);
     }
+
+    /// Whether an object waits for the end of [`StorageFault::PublishHeld`].
+    pub fn holds_something(&self) -> bool {
+        // Each that waits has a receiver beside that of the storage.
+        self.0.receiver_count() > 1
+    }
 }
 
 /// The same storage, with faults.

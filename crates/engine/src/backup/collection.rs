@@ -5,14 +5,15 @@
 //! storage were away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use futures::future::try_join_all;
 use futures::{Stream, StreamExt, stream};
-use oplogue_mongo::{Connection, Cut, IdRange, ListedCollection, MongoError, ReadEvent};
+use oplogue_mongo::{BatchEnd, Connection, IdRange, ListedCollection, MongoError, ReadEvent};
 use oplogue_repository::{Batch, DocumentObject, Written};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use crate::backup::away::{Away, again};
 use crate::progress::{Progress, Step};
@@ -34,32 +35,28 @@ enum Try {
     StartOver,
 }
 
+/// What all collections of a backup are read with.
+#[derive(Clone)]
+pub struct Means {
+    pub node: Connection,
+    /// One permit is one cursor.
+    pub cursors: Arc<Semaphore>,
+    pub brake: Arc<Brake>,
+    pub progress: Arc<dyn Progress>,
+    /// What may go on for a moment after the backup was given up: to be waited for.
+    pub tasks: TaskTracker,
+}
+
 /// Reads all documents into `object` and publishes it.
-pub async fn read(
-    node: &Connection,
-    collection: &ListedCollection,
-    object: DocumentObject,
-    parts: usize,
-    cursors: &Arc<Semaphore>,
-    brake: &Brake,
-    progress: &Arc<dyn Progress>,
-) -> anyhow::Result<Outcome> {
+pub async fn read(means: &Means, collection: &ListedCollection, object: DocumentObject, parts: usize) -> anyhow::Result<Outcome> {
+    let (node, progress) = (&means.node, &means.progress);
     let mut away = Away::new(format!("read {}", collection.spec.namespace), progress);
     let ranges = again("divide a collection", progress, || node.split(collection, parts)).await?;
+    // Of several readers each must leave off where the next may go on.
+    let end = if ranges.len() == 1 && object.may_cut_documents() { BatchEnd::Anywhere } else { BatchEnd::Document };
     let mut beginnings = 0;
     while beginnings < BEGINNINGS_MAX {
-        let attempt = Attempt {
-            node,
-            collection,
-            object: &object,
-            // Of several readers each must leave off where the next may go on.
-            cut: if ranges.len() == 1 && object.may_cut_documents() { Cut::Anywhere } else { Cut::Documents },
-            cursors,
-            brake,
-            progress,
-            start_over: AtomicBool::new(false),
-            counted: AtomicU64::new(0),
-        };
+        let attempt = Attempt { means, collection, object: &object, end, start_over: AtomicBool::new(false) };
         match attempt.run_and_publish(&ranges).await {
             Ok(Try::Done { dropped, written }) => return Ok(Outcome { written, dropped }),
             Ok(Try::StartOver) => {
@@ -86,17 +83,12 @@ async fn start_over(object: &DocumentObject, away: &mut Away) -> anyhow::Result<
 }
 
 struct Attempt<'a> {
-    node: &'a Connection,
+    means: &'a Means,
     collection: &'a ListedCollection,
     object: &'a DocumentObject,
-    cut: Cut,
-    cursors: &'a Arc<Semaphore>,
-    brake: &'a Brake,
-    progress: &'a Arc<dyn Progress>,
+    end: BatchEnd,
     /// Set by the first part that must begin again; the others stop at their next batch.
     start_over: AtomicBool,
-    /// Bytes told as progress in this attempt.
-    counted: AtomicU64,
 }
 
 impl Attempt<'_> {
@@ -106,17 +98,19 @@ impl Attempt<'_> {
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(Try::StartOver);
         }
-        Ok(Try::Done { dropped: dropped.contains(&true), written: self.object.clone().finish().await? })
+        // Not given up half-way: what a storage was told to publish may appear whenever it likes.
+        let written = self.means.tasks.spawn(self.object.clone().finish()).await.context("publish its documents")??;
+        Ok(Try::Done { dropped: dropped.contains(&true), written })
     }
 
     /// True when the collection was dropped.
     async fn read_part(&self, range: IdRange) -> anyhow::Result<bool> {
-        let _cursor = self.cursors.acquire().await?;
+        let _cursor = self.means.cursors.acquire().await?;
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(false);
         }
         let range = Some(range).filter(|range| !range.is_everything());
-        let events = self.node.read_collection(self.collection, range, self.cut);
+        let events = self.means.node.read_collection(self.collection, range, self.end);
         let dropped = AtomicBool::new(false);
         let batches = stream::try_unfold(Box::pin(events), |mut events| async {
             let batch = self.next_batch(&mut events, &dropped).await?;
@@ -139,18 +133,17 @@ impl Attempt<'_> {
             match event? {
                 ReadEvent::Batch(batch) => {
                     let (bytes, documents) = (batch.bytes().len() as u64, batch.documents() as u64);
-                    self.counted.fetch_add(bytes, Ordering::Relaxed);
-                    self.progress.advance(Step::Snapshot, bytes);
-                    self.brake.moved(bytes, documents).await;
+                    self.means.progress.advance(Step::Snapshot, bytes);
+                    self.means.brake.moved(bytes, documents).await;
                     return Ok(Some(Batch { bytes: batch.into_bytes(), documents }));
                 }
                 ReadEvent::Restarted { namespace } => {
                     let known = &self.collection.spec.namespace;
                     let now = namespace.logical();
                     if now == *known {
-                        self.progress.note(&format!("{known} must be read again from its beginning: the server closed its cursor"));
+                        self.means.progress.note(&format!("{known} must be read again from its beginning: the server closed its cursor"));
                     } else {
-                        self.progress.note(&format!("{known} was renamed to {now} while it was read: reading it again"));
+                        self.means.progress.note(&format!("{known} was renamed to {now} while it was read: reading it again"));
                     }
                     self.start_over.store(true, Ordering::Relaxed);
                     return Ok(None);

@@ -1,7 +1,5 @@
 //! Reading all documents of a replica set into a backup, several collections at once.
 
-use std::sync::Arc;
-
 use anyhow::Context;
 use bson::RawDocumentBuf;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -9,25 +7,18 @@ use oplogue_domain::{Namespace, NamespaceSelection};
 use oplogue_mongo::{Connection, ListedCollection};
 use oplogue_oplog::CollectionKind as ListedKind;
 use oplogue_repository::{CollectionKind, SnapshotWriter, Written, WrittenCollection, roles_namespace, users_namespace};
-use tokio::sync::Semaphore;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::backup::collection::{self, Outcome};
-use crate::progress::Progress;
-use crate::throttle::Brake;
+use crate::backup::collection::{self, Means, Outcome};
 
 /// How the documents are read.
 pub struct Reading<'a> {
-    pub node: Connection,
+    pub means: Means,
     pub writer: &'a SnapshotWriter,
-    pub progress: Arc<dyn Progress>,
     /// Cursors open at once.
     pub parallel: usize,
     /// Collections larger than this are read in parts.
     pub part_bytes: u64,
-    pub brake: &'a Arc<Brake>,
-    /// What may go on for a moment after a reading was given up.
-    pub tasks: &'a TaskTracker,
 }
 
 /// Everything that was read.
@@ -39,30 +30,24 @@ pub struct Read {
 impl Reading<'_> {
     /// Reads all of them, in the order given as far as there is room. The first failure ends the whole.
     pub async fn read_all(&self, collections: Vec<ListedCollection>) -> anyhow::Result<Read> {
-        let cursors = Arc::new(Semaphore::new(self.parallel));
         let total = collections.iter().map(|listed| listed.bytes).sum();
-        let reads = collections.into_iter().map(|listed| self.read_one(listed, total, cursors.clone()));
+        let reads = collections.into_iter().map(|listed| self.read_one(listed, total));
         // Each waits for cursors of its own, so a collection in parts does not hold up the small ones behind it.
         let read: Vec<(WrittenCollection, Vec<String>)> = stream::iter(reads).buffer_unordered(self.parallel).try_collect().await?;
         let (collections, notes): (Vec<_>, Vec<_>) = read.into_iter().unzip();
         Ok(Read { collections, notes: notes.into_iter().flatten().collect() })
     }
 
-    async fn read_one(
-        &self,
-        listed: ListedCollection,
-        total: u64,
-        cursors: Arc<Semaphore>,
-    ) -> anyhow::Result<(WrittenCollection, Vec<String>)> {
+    async fn read_one(&self, listed: ListedCollection, total: u64) -> anyhow::Result<(WrittenCollection, Vec<String>)> {
         let namespace = listed.spec.namespace.clone();
         let mut notes = Vec::new();
         let written = if listed.data_namespace().is_some() {
             let object = self.writer.object(&namespace)?;
             let parts = parts(listed.bytes, total, self.parallel, self.part_bytes);
-            let (node, brake, progress, one) = (self.node.clone(), self.brake.clone(), self.progress.clone(), listed.clone());
-            // A task of its own: the thread that learns of documents takes them, and several do.
-            let reading = self.tasks.spawn(async move { collection::read(&node, &one, object, parts, &cursors, &brake, &progress).await });
-            let outcome = AbortOnDropHandle::new(reading).await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
+            let (means, one) = (self.means.clone(), listed.clone());
+            // A task of its own: as futures of one task all collections would be read by one thread.
+            let reading = self.means.tasks.spawn(async move { collection::read(&means, &one, object, parts).await });
+            let outcome = AbortOnDropHandle::new(reading).await.with_context(|| format!("read {namespace}"))?;
             let Outcome { written, dropped } = outcome.with_context(|| format!("read {namespace}"))?;
             if dropped {
                 notes.push(format!("{namespace} was dropped while it was read; the backup's oplog says so, too"));

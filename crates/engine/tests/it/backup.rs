@@ -16,7 +16,8 @@ use oplogue_format::compression::Compression;
 use oplogue_mongo::{ConnectOptions, Connection};
 use oplogue_repository::{BatchStream, CollectionKind, Repository, SnapshotContents};
 use oplogue_storage::Storage;
-use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version};
+use oplogue_storage::faulty::{StorageFault, faulty};
+use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version, wait};
 use tokio_util::sync::CancellationToken;
 
 use crate::setup;
@@ -199,15 +200,21 @@ async fn a_large_collection_is_read_in_parts_into_one_object() -> anyhow::Result
         bson::Bson::MinKey,
     ];
     client.database("shop").collection("orders").insert_many(odd.map(|id| doc! { "_id": id })).await?;
+    // Of several batches each, which must not end within a document.
+    client.database("shop").collection("large").insert_many((0..200).map(|n| doc! { "_id": n, "text": "x".repeat(100_000) })).await?;
     let repository = memory();
-    let mut request = setup::backup_request(&set, &repository).await?;
-    request.parallel = 4;
-    request.part_bytes = 100_000;
-    let report = take(request).await?;
-    let (_, contents) = open(&repository, &report).await?;
-    holds_what_the_server_has(&client, &repository, &contents).await?;
-    let orders = contents.collections.iter().find(|collection| collection.namespace.collection == "orders").context("missing")?;
-    ensure!(orders.documents == Some(50_008), "{:?}", orders.documents);
+    for (compression, part_bytes) in [(Compression::Zstd, 100_000), (Compression::None, 100_000), (Compression::None, 4_000_000)] {
+        let mut request = setup::backup_request(&set, &repository).await?;
+        request.name = Some(format!("{compression} in parts of {part_bytes}").parse()?);
+        (request.compression, request.parallel, request.part_bytes) = (compression, 4, part_bytes);
+        let report = take(request).await?;
+        let (_, contents) = open(&repository, &report).await?;
+        holds_what_the_server_has(&client, &repository, &contents).await?;
+        for (name, count) in [("orders", 50_008), ("large", 200)] {
+            let found = contents.collections.iter().find(|collection| collection.namespace.collection == name).context("missing")?;
+            ensure!(found.documents == Some(count), "{name}: {:?}", found.documents);
+        }
+    }
     Ok(())
 }
 
@@ -300,6 +307,30 @@ async fn a_cancelled_backup_leaves_nothing() -> anyhow::Result<()> {
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
     let error = backup::run(request, Arc::new(AtFirstDocuments(move || stop.cancel())), cancel).await.err().context("it was taken")?;
+    ensure!(ending(&error) == Ending::Cancelled, "{error:#}");
+    ensure!(repository.storage().list("").await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_storage_still_publishes_after_a_cancel_is_discarded_too() -> anyhow::Result<()> {
+    let set = ReplicaSet::start(ReplicaSetOptions::default()).await?;
+    fill(&set.client().await?, "shop", "orders", 500).await?;
+    let (storage, faults) = faulty(&Storage::memory());
+    let repository = Repository::new(storage);
+    let request = setup::backup_request(&set, &repository).await?;
+    let cancel = CancellationToken::new();
+    let hold = faults.clone();
+    let progress = AtFirstDocuments(move || hold.set(StorageFault::PublishHeld));
+    let running = tokio::spawn(backup::run(request, Arc::new(progress), cancel.clone()));
+    wait::until("documents to be published", async || Ok(faults.holds_something().then_some(()))).await?;
+    cancel.cancel();
+    // Whoever does not wait for it is done with discarding now.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    faults.set(StorageFault::None);
+    let error = running.await?.err().context("it was taken")?;
     ensure!(ending(&error) == Ending::Cancelled, "{error:#}");
     ensure!(repository.storage().list("").await?.is_empty());
     Ok(())

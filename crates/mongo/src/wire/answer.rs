@@ -228,7 +228,7 @@ mod tests {
     use bson::{RawArrayBuf, rawdoc};
 
     use super::*;
-    use crate::read_batch::{BATCH_BYTES, Cut};
+    use crate::read_batch::{BATCH_BYTES, BatchEnd};
 
     fn whole(documents: &[RawDocumentBuf]) -> RawDocumentBuf {
         let mut batch = RawArrayBuf::new();
@@ -237,9 +237,9 @@ mod tests {
     }
 
     /// Feeds `answer` in pieces of `piece` bytes, as a buffer that keeps what was not consumed.
-    fn read(answer: &[u8], piece: usize, cut: Cut) -> Result<(Vec<ReadBatch>, Answer), Nonsense> {
+    fn read(answer: &[u8], piece: usize, end: BatchEnd) -> Result<(Vec<ReadBatch>, Answer), Nonsense> {
         let mut parsing = Answer::new(answer.len());
-        let empty = || ReadBatch::new(&Arc::default(), cut);
+        let empty = || ReadBatch::new(&Arc::default(), end);
         let (mut batches, mut batch) = (Vec::new(), empty());
         let (mut start, mut end) = (0, 0);
         loop {
@@ -274,7 +274,7 @@ mod tests {
         let documents: Vec<_> = (0..120).map(|n| rawdoc! { "_id": n, "text": "x".repeat(n as usize) }).collect();
         let answer = whole(&documents);
         for piece in [1, 2, 3, 7, 64, 1_000, 1 << 20] {
-            let (batches, parsed) = read(answer.as_bytes(), piece, Cut::Documents).expect("whole");
+            let (batches, parsed) = read(answer.as_bytes(), piece, BatchEnd::Document).expect("whole");
             assert_eq!((counts(&batches), joined(&batches)), (vec![120], bytes_of(&documents)), "{piece}");
             let cursor = parsed.cursor().expect("the cursor's fields");
             assert_eq!(cursor, rawdoc! { "id": 7_i64, "ns": "db.c" });
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn an_error_is_an_answer_without_documents() {
         let answer = rawdoc! { "ok": 0.0, "errmsg": "no", "code": 26, "codeName": "NamespaceNotFound" };
-        let (batches, parsed) = read(answer.as_bytes(), 5, Cut::Documents).expect("whole");
+        let (batches, parsed) = read(answer.as_bytes(), 5, BatchEnd::Document).expect("whole");
         assert_eq!((batches.len(), batches[0].documents()), (1, 0));
         assert_eq!(parsed.fields(), Some(answer));
         assert!(!is_ok(&parsed.fields().expect("the answer's fields")));
@@ -295,12 +295,12 @@ mod tests {
     #[test]
     fn a_batch_is_cut_where_the_next_document_would_make_it_too_large() {
         let documents: Vec<_> = (0..10).map(|n| rawdoc! { "_id": n, "text": "x".repeat(BATCH_BYTES / 4 - 1_000) }).collect();
-        let (batches, _) = read(whole(&documents).as_bytes(), 100_000, Cut::Documents).expect("whole");
+        let (batches, _) = read(whole(&documents).as_bytes(), 100_000, BatchEnd::Document).expect("whole");
         assert_eq!(counts(&batches), [4, 4, 2]);
         assert!(batches.iter().all(|batch| batch.bytes().len() <= BATCH_BYTES));
         // One that is larger than a batch goes alone.
         let large = [rawdoc! { "_id": 1 }, rawdoc! { "_id": 2, "text": "x".repeat(BATCH_BYTES) }, rawdoc! { "_id": 3 }];
-        let (batches, _) = read(whole(&large).as_bytes(), 100_000, Cut::Documents).expect("whole");
+        let (batches, _) = read(whole(&large).as_bytes(), 100_000, BatchEnd::Document).expect("whole");
         assert_eq!(counts(&batches), [1, 1, 1]);
     }
 
@@ -314,7 +314,7 @@ mod tests {
         documents.push(rawdoc! { "_id": 12, "text": "x".repeat(BATCH_BYTES - bytes.len() % BATCH_BYTES - rawdoc! { "_id": 12, "text": "" }.as_bytes().len()) });
         documents.push(rawdoc! { "_id": 13 });
         for piece in [1_000, 100_000, 1 << 20] {
-            let (batches, _) = read(whole(&documents).as_bytes(), piece, Cut::Anywhere).expect("whole");
+            let (batches, _) = read(whole(&documents).as_bytes(), piece, BatchEnd::Anywhere).expect("whole");
             assert_eq!(joined(&batches), bytes_of(&documents), "{piece}");
             let (last, full) = batches.split_last().expect("some");
             assert!(full.iter().all(|batch| batch.bytes().len() == BATCH_BYTES));
@@ -331,19 +331,19 @@ mod tests {
             for value in [0, 1, 3, 4, 0x7f, 0x80, 0xff] {
                 let mut bytes = answer.as_bytes().to_vec();
                 bytes[at] = value;
-                for (piece, cut) in [(3, Cut::Documents), (1_000, Cut::Documents), (1_000, Cut::Anywhere)] {
-                    if let Ok((batches, _)) = read(&bytes, piece, cut) {
+                for (piece, end) in [(3, BatchEnd::Document), (1_000, BatchEnd::Document), (1_000, BatchEnd::Anywhere)] {
+                    if let Ok((batches, _)) = read(&bytes, piece, end) {
                         assert!(batches.iter().all(|batch| batch.bytes().len() < 1_000));
                     }
                 }
             }
-            assert!(read(&answer.as_bytes()[..at], 10, Cut::Documents).is_err(), "cut at {at}");
+            assert!(read(&answer.as_bytes()[..at], 10, BatchEnd::Document).is_err(), "cut at {at}");
         }
     }
 
     #[test]
     fn a_field_without_end_is_not_waited_for() {
         let answer = rawdoc! { "ok": 0.0, "errmsg": "x".repeat(FIELDS_BYTES_MAX * 2) };
-        assert!(read(answer.as_bytes(), 1_000, Cut::Anywhere).is_err());
+        assert!(read(answer.as_bytes(), 1_000, BatchEnd::Anywhere).is_err());
     }
 }

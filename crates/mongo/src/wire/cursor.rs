@@ -12,7 +12,7 @@ use super::{EXHAUST_ALLOWED, Reading, Wire, WireError, is_ok};
 use crate::command::Patience;
 use crate::connect::Connection;
 use crate::error::MongoError;
-use crate::read_batch::{Cut, ReadBatch};
+use crate::read_batch::{BatchEnd, ReadBatch};
 
 pub(crate) struct WireCursor {
     connection: Connection,
@@ -27,7 +27,7 @@ pub(crate) struct WireCursor {
     id: i64,
     /// More answers come by themselves.
     more: bool,
-    cut: Cut,
+    end: BatchEnd,
     first: Option<ReadBatch>,
     /// Told after the documents that came before it.
     failed: Option<MongoError>,
@@ -40,16 +40,16 @@ impl WireCursor {
         what: &'static str,
         database: &str,
         find: &RawDocument,
-        cut: Cut,
+        end: BatchEnd,
     ) -> Result<Option<Self>, MongoError> {
         let Some(wire) = connection.wire().await else { return Ok(None) };
         let reused = wire.reused;
-        match Self::open_on(wire, connection, what, database, find, cut).await {
+        match Self::open_on(wire, connection, what, database, find, end).await {
             // It may have been closed while it was idle.
             Err(error) if reused && error.is_transient() && error.code().is_none() => {
                 connection.forget_wires();
                 let Some(wire) = connection.fresh_wire().await else { return Ok(None) };
-                Self::open_on(wire, connection, what, database, find, cut).await.map(Some)
+                Self::open_on(wire, connection, what, database, find, end).await.map(Some)
             }
             opened => opened.map(Some),
         }
@@ -61,7 +61,7 @@ impl WireCursor {
         what: &'static str,
         database: &str,
         find: &RawDocument,
-        cut: Cut,
+        end: BatchEnd,
     ) -> Result<Self, MongoError> {
         let mut session = vec![0; 16];
         getrandom::fill(&mut session).map_err(|error| MongoError::Driver { what: what.to_owned(), reason: error.to_string() })?;
@@ -75,7 +75,7 @@ impl WireCursor {
             reading: None,
             id: 0,
             more: false,
-            cut,
+            end,
             first: None,
             failed: None,
         };
@@ -105,7 +105,7 @@ impl WireCursor {
             return Err(error);
         }
         let limit = self.connection.limit(Patience::Batch);
-        let mut batch = ReadBatch::new(&self.connection.inner.pool.buffers, self.cut);
+        let mut batch = ReadBatch::new(&self.connection.inner.pool.buffers, self.end);
         let filled = match tokio::time::timeout(limit, self.fill(&mut batch)).await {
             Ok(filled) => filled,
             Err(_) => Err(MongoError::TimedOut { what: self.what.to_owned(), limit }),

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bson::oid::ObjectId;
 use bson::{RawBsonRef, RawDocument, rawdoc};
@@ -16,6 +17,9 @@ use tokio::net::UnixStream;
 use tokio::sync::MutexGuard;
 
 use super::{Wire, WireError, is_ok};
+
+/// How long it is waited for what somebody else asks. It saves a question, no more.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// A server's socket file, and how to know the server by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub(crate) struct SocketFile {
     name: Option<ObjectId>,
 }
 
-/// What was learned of servers on this machine. `Some(None)`: there is no file for us.
+/// What was learned of servers, once for each. `Some(None)`: there is no file for us.
 #[derive(Debug, Default)]
 pub(crate) struct SocketFiles {
     learned: Mutex<HashMap<ServerAddress, Option<SocketFile>>>,
@@ -36,16 +40,15 @@ pub(crate) struct SocketFiles {
 }
 
 impl SocketFiles {
-    /// What is known of a server. When that is nothing, whoever gets the guard asks it; until it is dropped others wait here.
+    /// What is known of a server. When that is nothing, whoever gets the guard asks it; others wait here for that, but not for long.
     pub(crate) async fn known(&self, address: &ServerAddress) -> (Option<Option<SocketFile>>, Option<MutexGuard<'_, ()>>) {
         let known = self.get(address);
         if known.is_some() {
             return (known, None);
         }
-        let asking = self.asking.lock().await;
+        let asking = tokio::time::timeout(WAIT_MAX, self.asking.lock()).await.ok();
         let known = self.get(address);
-        let asking = Some(asking).filter(|_| known.is_none());
-        (known, asking)
+        (known.clone(), asking.filter(|_| known.is_none()))
     }
 
     fn get(&self, address: &ServerAddress) -> Option<Option<SocketFile>> {
@@ -186,6 +189,27 @@ mod tests {
         assert_eq!(listeners(table, 8080).collect::<Vec<_>>(), [0]);
         assert_eq!([only(&[]), only(&[999, 1000]), only(&[0, 0])], [None, None, Some(0)]);
         assert_eq!(listeners(table, 1).count() + listeners("", 1).count() + listeners("sl\n 0: x", 1).count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_is_asked_by_one_at_a_time() {
+        let files = SocketFiles::default();
+        let address = ServerAddress::parse("db1:27017").expect("an address");
+        let (known, asking) = files.known(&address).await;
+        assert!(known.is_none() && asking.is_some());
+        // The second waits until the first has learned something, and need not ask.
+        let mut second = Box::pin(files.known(&address));
+        assert!(futures::poll!(&mut second).is_pending());
+        files.set(&address, None);
+        drop(asking);
+        let (known, asking) = second.await;
+        assert!(known == Some(None) && asking.is_none());
+        assert!(files.known(&address).await.1.is_none());
+        // The first gives up, and the next asks.
+        let other = ServerAddress::parse("db2:27017").expect("an address");
+        drop(files.known(&other).await);
+        let (known, asking) = files.known(&other).await;
+        assert!(known.is_none() && asking.is_some());
     }
 
     #[tokio::test]

@@ -101,17 +101,18 @@ impl Recipe {
             }
             _ => return Err(never("only the driver knows how the server is reached")),
         };
-        let (known, _asking) = self.files.known(address).await;
+        let (known, _asking) = if self.tls.is_some() { (Some(None), None) } else { self.files.known(address).await };
         if let Some(Some(file)) = &known
             && let Some(wire) = self.open_file(file).await
         {
             return Ok(wire);
         }
         let (mut wire, greeting, here) = self.open_tcp(host, port).await?;
+        if known == Some(None) {
+            return Ok(wire);
+        }
         if !here {
             self.files.set(address, None);
-        }
-        if !here || known == Some(None) {
             return Ok(wire);
         }
         // It was never asked, or was started again since.
@@ -143,7 +144,7 @@ impl Recipe {
         }
     }
 
-    /// The connection, the greeting, and whether the server is on this machine, where we may leave TCP.
+    /// The connection, the greeting, and whether the server is on this machine.
     async fn open_tcp(&self, host: &str, port: u16) -> Result<(Wire, RawDocumentBuf, bool), NotOpened> {
         let stream = TcpStream::connect((host, port)).await.map_err(WireError::Io)?;
         stream.set_nodelay(true).map_err(WireError::Io)?;
@@ -157,7 +158,7 @@ impl Recipe {
             }
         };
         let (wire, greeting) = self.begin(stream, None).await?;
-        Ok((wire, greeting, here && self.tls.is_none()))
+        Ok((wire, greeting, here))
     }
 
     /// Greets and logs in; behind a socket file only to the server that it is known to be of.

@@ -10,7 +10,7 @@ mod checks {
     use bson::{Document, doc};
     use futures::TryStreamExt;
     use oplogue_domain::{Namespace, NamespaceSelection, OplogTime};
-    use oplogue_mongo::{Acquired, Connection, Cut, Purpose};
+    use oplogue_mongo::{Acquired, BatchEnd, Connection, Purpose};
     use oplogue_testkit::{ReplicaSet, ReplicaSetOptions, Version};
     use std::time::Duration;
 
@@ -181,7 +181,7 @@ mod checks {
         let listed = user.list_collections(&NamespaceSelection::Everything).await.expect("listed");
         assert!(listed.iter().any(|listed| listed.spec.namespace.collection == "system.js"), "{listed:?}");
         for collection in &listed {
-            let events: Vec<_> = user.read_collection(collection, None, Cut::Documents).try_collect().await.expect("read");
+            let events: Vec<_> = user.read_collection(collection, None, BatchEnd::Document).try_collect().await.expect("read");
             user.split(collection, 4).await.expect("split");
             assert!(events.len() <= 1, "{events:?}");
         }

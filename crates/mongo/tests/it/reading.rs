@@ -14,7 +14,7 @@ mod checks {
 
     use bson::{Bson, Document, doc};
     use futures::TryStreamExt;
-    use oplogue_mongo::{ConnectOptions, Connection, Cut, DocumentBatch, ReadBatch, ReadEvent};
+    use oplogue_mongo::{BatchEnd, ConnectOptions, Connection, DocumentBatch, ReadBatch, ReadEvent};
     use oplogue_testkit::Version;
 
     use crate::Bench;
@@ -51,7 +51,7 @@ mod checks {
             let mut count = 0;
             for part in parts {
                 let events: Vec<ReadEvent> =
-                    bench.connection.read_collection(&listed, Some(part), Cut::Documents).try_collect().await.expect("read");
+                    bench.connection.read_collection(&listed, Some(part), BatchEnd::Document).try_collect().await.expect("read");
                 for event in events {
                     let ReadEvent::Batch(batch) = event else { panic!("nothing happens here: {event:?}") };
                     assert_eq!(whole(&batch).documents(), batch.documents());
@@ -65,10 +65,10 @@ mod checks {
 
     pub async fn a_drop_ends_the_read_and_is_told(version: Version) {
         let bench = Bench::new(version, "dropped").await;
-        for cut in [Cut::Documents, Cut::Anywhere] {
+        for end in [BatchEnd::Document, BatchEnd::Anywhere] {
             bench.insert("c", many()).await;
             let listed = bench.listed("c").await;
-            let mut read = Box::pin(bench.connection.read_collection(&listed, None, cut));
+            let mut read = Box::pin(bench.connection.read_collection(&listed, None, end));
             let first = read.try_next().await.expect("read").expect("documents");
             bench.run(doc! { "drop": "c" }).await;
             let mut events: Vec<ReadEvent> = read.try_collect().await.expect("a drop is no error");
@@ -81,9 +81,9 @@ mod checks {
                 bytes.extend_from_slice(batch.bytes());
                 documents += batch.documents();
             }
-            assert_eq!(DocumentBatch::from_bytes(bytes).map(|batch| batch.documents()), Some(documents), "{cut:?}");
+            assert_eq!(DocumentBatch::from_bytes(bytes).map(|batch| batch.documents()), Some(documents), "{end:?}");
             // And one that was gone before the first batch.
-            let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None, cut).try_collect().await.expect("no error either");
+            let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None, end).try_collect().await.expect("no error either");
             assert!(matches!(events[..], [ReadEvent::Dropped]));
         }
     }
@@ -92,7 +92,7 @@ mod checks {
         let bench = Bench::new(version, "renamed").await;
         bench.insert("c", many()).await;
         let listed = bench.listed("c").await;
-        let mut read = Box::pin(bench.connection.read_collection(&listed, None, Cut::Documents));
+        let mut read = Box::pin(bench.connection.read_collection(&listed, None, BatchEnd::Document));
         assert!(matches!(read.try_next().await, Ok(Some(ReadEvent::Batch(_)))));
         bench.admin(doc! { "renameCollection": "renamed.c", "to": "renamed.d" }).await;
         let mut documents = 0;
@@ -130,15 +130,17 @@ mod checks {
             let listed = bench.listed(collection).await;
             let mut found = Vec::new();
             let ours = &bench.connection;
-            for (connection, cut) in [(ours, Cut::Documents), (ours, Cut::Anywhere), (&driver, Cut::Documents), (&driver, Cut::Anywhere)] {
-                let events: Vec<ReadEvent> = connection.read_collection(&listed, None, cut).try_collect().await.expect("read");
+            for (connection, end) in
+                [(ours, BatchEnd::Document), (ours, BatchEnd::Anywhere), (&driver, BatchEnd::Document), (&driver, BatchEnd::Anywhere)]
+            {
+                let events: Vec<ReadEvent> = connection.read_collection(&listed, None, end).try_collect().await.expect("read");
                 let mut bytes = Vec::new();
                 let mut documents = 0;
                 for event in events {
                     let ReadEvent::Batch(batch) = event else { panic!("nothing happens here: {event:?}") };
                     documents += batch.documents();
                     bytes.extend_from_slice(batch.bytes());
-                    if cut == Cut::Documents {
+                    if end == BatchEnd::Document {
                         assert_eq!(whole(&batch).documents(), batch.documents());
                     }
                 }
@@ -159,7 +161,7 @@ mod checks {
         bench.insert("c", documents).await;
         let listed = bench.listed("c").await;
         for batches in [1, 2] {
-            let mut read = Box::pin(bench.connection.read_collection(&listed, None, Cut::Documents));
+            let mut read = Box::pin(bench.connection.read_collection(&listed, None, BatchEnd::Document));
             for _ in 0..batches {
                 assert!(matches!(read.try_next().await, Ok(Some(ReadEvent::Batch(_)))));
             }
@@ -183,7 +185,7 @@ mod checks {
         let listed = bench.listed("c").await;
         bench.admin(doc! { "renameCollection": "namesake.c", "to": "namesake.d" }).await;
         bench.insert("c", vec![doc! { "_id": "new" }]).await;
-        let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None, Cut::Documents).try_collect().await.expect("read");
+        let events: Vec<ReadEvent> = bench.connection.read_collection(&listed, None, BatchEnd::Document).try_collect().await.expect("read");
         let batches: Vec<_> =
             events.iter().filter_map(|event| if let ReadEvent::Batch(batch) = event { Some(batch) } else { None }).collect();
         assert_eq!(batches.len(), 1);

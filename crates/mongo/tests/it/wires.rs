@@ -3,13 +3,13 @@
 use bson::{Document, doc};
 use futures::TryStreamExt;
 use oplogue_domain::NamespaceSelection;
-use oplogue_mongo::{ConnectOptions, Connection, Cut, ListedCollection, ReadEvent};
+use oplogue_mongo::{BatchEnd, ConnectOptions, Connection, DocumentBatch, ListedCollection, ReadEvent};
 use oplogue_testkit::{Fault, FaultProxy, ReplicaSet, ReplicaSetOptions, Version};
 
 use crate::{Bench, connect};
 
 async fn count(connection: &Connection, listed: &ListedCollection) -> usize {
-    let events: Vec<ReadEvent> = connection.read_collection(listed, None, Cut::Documents).try_collect().await.expect("read");
+    let events: Vec<ReadEvent> = connection.read_collection(listed, None, BatchEnd::Document).try_collect().await.expect("read");
     events.iter().map(|event| if let ReadEvent::Batch(batch) = event { batch.documents() } else { panic!("{event:?}") }).sum()
 }
 
@@ -112,6 +112,37 @@ async fn a_server_of_this_machine_is_talked_to_over_its_socket_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_goes_while_he_reads_does_not_read_less_than_all() {
+    for version in [Version::V4_2, Version::V6_0] {
+        let set = ReplicaSet::start(ReplicaSetOptions::default().version(version).auth(true)).await.expect("a replica set starts");
+        let root = set.client().await.expect("the driver connects");
+        let documents = (0..6000).map(|n| doc! { "_id": n, "fill": "x".repeat(10_000) });
+        root.database("shop").collection::<Document>("c").insert_many(documents).await.expect("the test's documents");
+        let roles = ["backup", "clusterMonitor"].map(|role| doc! { "role": role, "db": "admin" });
+        let create = doc! { "createUser": "brief", "pwd": "word", "roles": roles.to_vec() };
+        root.database("admin").run_command(create).await.expect("a user of the test");
+        let connection = connect(&set.uri_as("brief", "word")).await;
+        let selection = NamespaceSelection::Only(vec!["shop.c".parse().expect("a pattern")]);
+        let listed = connection.list_collections(&selection).await.expect("listed").remove(0);
+        let mut read = Box::pin(connection.read_collection(&listed, None, BatchEnd::Anywhere));
+        let mut documents = 0;
+        let outcome = loop {
+            match read.try_next().await {
+                Ok(Some(ReadEvent::Batch(batch))) if documents == 0 => {
+                    root.database("admin").run_command(doc! { "dropUser": "brief" }).await.expect("dropped");
+                    documents += batch.documents();
+                }
+                Ok(Some(ReadEvent::Batch(batch))) => documents += batch.documents(),
+                Ok(Some(event)) => panic!("{event:?}"),
+                Ok(None) => break Ok(documents),
+                Err(error) => break Err(error),
+            }
+        };
+        assert!(matches!(outcome, Err(_) | Ok(6000)), "{version:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_that_is_cut_off_begins_again() {
     let bench = Bench::new(Version::V6_0, "cut_off").await;
     bench.insert("c", (0..3000).map(|n| doc! { "_id": n, "fill": "x".repeat(10_000) }).collect()).await;
@@ -121,17 +152,22 @@ async fn a_read_that_is_cut_off_begins_again() {
     let connection = Connection::open(&uri, &ConnectOptions::default()).await.expect("through the proxy");
     // Connections from now on, ours too, break in the middle of what a server sends.
     proxy.set(Fault::CutAfter(9_000_000));
-    let mut read = Box::pin(connection.read_collection(&listed, None, Cut::Anywhere));
-    let (mut documents, mut restarts) = (0, 0);
+    let mut read = Box::pin(connection.read_collection(&listed, None, BatchEnd::Anywhere));
+    let (mut documents, mut restarts, mut bytes) = (0, 0, Vec::new());
     while let Some(event) = read.try_next().await.expect("a cut is no error") {
         match event {
-            ReadEvent::Batch(batch) => documents += batch.documents(),
+            ReadEvent::Batch(batch) => {
+                documents += batch.documents();
+                bytes.extend_from_slice(batch.bytes());
+            }
             ReadEvent::Restarted { .. } => {
                 (documents, restarts) = (0, restarts + 1);
+                bytes.clear();
                 proxy.set(Fault::None);
             }
             ReadEvent::Dropped => panic!("it was not dropped"),
         }
     }
     assert_eq!((documents, restarts), (3000, 1));
+    assert_eq!(DocumentBatch::from_bytes(bytes).map(|batch| batch.documents()), Some(3000), "whole documents after all");
 }

@@ -1,17 +1,17 @@
 //! Large files are written past the page cache.
 //!
 //! A backup is written once and not read again soon. Through the page cache it would push out what a database on the same machine keeps
-//! there, and on a machine whose memory is not in use yet the kernel spends several times as long on finding room as on the copy. So a
-//! file larger than [`PIECE_BYTES`] goes to the disk in pieces of that size (`O_DIRECT`), its end as usual. What comes in large parts that
-//! lie right for it goes there as it is, without a copy. A filesystem that cannot do it gets everything as usual.
+//! there, and on a machine whose memory is not in use yet the kernel spends several times as long on finding room as on the copy. So what
+//! is larger than [`PIECE_BYTES`] goes to the disk in pieces of that size (`O_DIRECT`), its end as usual. What comes in large parts that
+//! lie right in memory goes there as it is, without a copy. A filesystem that cannot do it gets everything as usual.
 
 use std::fs::File;
 use std::io::{self, Write};
 
-/// What is written at once: large enough that disks are at their best.
+/// What is collected and written at once: large enough that disks are at their best.
 const PIECE_BYTES: usize = 2 << 20;
-/// What goes as it is has at least so many bytes.
-const ALIGNED_BYTES_MIN: usize = 1 << 20;
+/// What goes as it is has at least so many bytes. Batches of an uncompressed backup have twice as many.
+const AS_IT_IS_BYTES_MIN: usize = PIECE_BYTES / 4;
 /// Of place in memory, length, and place in the file. No disk in use has larger blocks.
 const ALIGNMENT: usize = 4096;
 
@@ -64,7 +64,7 @@ impl Direct {
     }
 
     /// Writes what still waits.
-    pub(super) fn finish(&mut self, file: &File) -> io::Result<()> {
+    pub(super) fn finish(&self, file: &File) -> io::Result<()> {
         if self.on {
             switch(file, false)?;
         }
@@ -125,7 +125,7 @@ impl Piece {
     /// How many of `bytes`, which come next, can be written as they are.
     fn ready(&self, bytes: &[u8]) -> usize {
         let lies_right = self.bytes().is_empty() && bytes.as_ptr().align_offset(ALIGNMENT) == 0;
-        if lies_right && bytes.len() >= ALIGNED_BYTES_MIN { bytes.len() - bytes.len() % ALIGNMENT } else { 0 }
+        if lies_right && bytes.len() >= AS_IT_IS_BYTES_MIN { bytes.len() - bytes.len() % ALIGNMENT } else { 0 }
     }
 
     /// Takes as much as there is room for, and returns the rest.
@@ -190,38 +190,34 @@ mod tests {
 
     #[test]
     fn what_lies_right_is_written_as_it_is_between_what_does_not() {
+        const A: usize = AS_IT_IS_BYTES_MIN;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
-        let lies_right = |bytes: usize| {
-            let mut piece = Piece::default();
-            let all: Vec<u8> = (0..bytes).map(|at| (at * 7 + bytes) as u8).collect();
-            assert_eq!((piece.take(&all), piece.bytes()), (&[][..], &all[..]));
-            piece
-        };
-        for sizes in [
-            &[ALIGNED_BYTES_MIN][..],
-            &[ALIGNED_BYTES_MIN, ALIGNED_BYTES_MIN, 5],
+        // Each size, and how many bytes wait after it.
+        for parts in [
+            &[(A, 0)][..],
+            &[(A, 0), (A * 3, 0), (5, 5)],
             // What is over of it waits, and what follows with it.
-            &[ALIGNED_BYTES_MIN + 1, ALIGNED_BYTES_MIN, 3, PIECE_BYTES],
-            &[7, ALIGNED_BYTES_MIN, ALIGNED_BYTES_MIN],
+            &[(A + 1, 1), (A, A + 1), (3, A + 4), (PIECE_BYTES, A + 4)],
+            &[(7, 7), (A, A + 7)],
             // Together they make a piece, and the next is right again.
-            &[ALIGNED_BYTES_MIN - 1, ALIGNED_BYTES_MIN + 1, ALIGNED_BYTES_MIN],
+            &[(A - 1, A - 1), (PIECE_BYTES - A + 1, 0), (A, 0)],
         ] {
             let file = File::create(&path).expect("a file");
             let (mut direct, mut all) = (Direct::default(), Vec::new());
-            for size in sizes {
-                let bytes = lies_right(*size);
-                let waits = direct.stage(bytes.bytes());
-                assert!(!waits || *size < PIECE_BYTES, "{sizes:?}");
-                if !waits {
-                    direct.write(&file, bytes.bytes()).expect("written");
+            for (size, waiting) in parts {
+                // A piece lies right.
+                let mut given = Piece::default();
+                let bytes: Vec<u8> = (0..*size).map(|at| (at * 7 + size) as u8).collect();
+                assert!(given.take(&bytes).is_empty());
+                if !direct.stage(given.bytes()) {
+                    direct.write(&file, given.bytes()).expect("written");
                 }
-                all.extend_from_slice(bytes.bytes());
+                assert!(direct.as_usual || direct.piece.bytes().len() == *waiting, "{parts:?}: {}", direct.piece.bytes().len());
+                all.extend_from_slice(&bytes);
             }
-            // Nothing was copied of what lay right from the beginning on.
-            assert_eq!(direct.piece.room.capacity() == 0, sizes.len() == 1 || direct.as_usual, "{sizes:?}");
             direct.finish(&file).expect("written");
-            assert!(std::fs::read(&path).expect("there") == all, "{sizes:?}");
+            assert!(std::fs::read(&path).expect("there") == all, "{parts:?}");
         }
     }
 
