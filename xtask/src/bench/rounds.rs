@@ -52,6 +52,7 @@ pub async fn measure(options: Options, peers: Peers, program: &Path) -> anyhow::
         for round in 1..=options.runs {
             bench.insert(round).await?;
             bench.restore(&name, bytes, &at_base, round).await?;
+            bench.restore_plain(&name, bytes, &at_base, round).await?;
             bench.restore_by_peer(bytes, &dump, &at_base, round).await?;
         }
         bench.large().await?;
@@ -73,6 +74,7 @@ pub async fn measure(options: Options, peers: Peers, program: &Path) -> anyhow::
         bench.insert(round).await?;
         let target = bench.restore(&name, bytes, &at_base, round).await?;
         bench.apply(target, &prebuilt, &at_end, round).await?;
+        bench.restore_plain(&name, bytes, &at_base, round).await?;
         bench.restore_by_peer(bytes, &dump, &at_base, round).await?;
         bench.restore_latest(&at_end, &prebuilt, round).await?;
     }
@@ -151,11 +153,14 @@ impl Bench<'_> {
         self.measured.read_driver.push(megabytes(bytes, seconds));
 
         let name = format!("bench-{round}");
+        // Of the last round it is restored.
+        if round > 1 {
+            peers::remove(&self.folder.path().join("plain"))?;
+        }
         let ran = self.oplogue("backup --compression none", source, "plain", &["--name", &name, "--json"]).await?;
         self.measured.backup.push(megabytes(bytes, ran.spent.seconds));
         self.measured.backup_cpu.push(ran.spent.cpu_seconds);
         read_all(&ran.json()?, bytes)?;
-        peers::remove(&self.folder.path().join("plain"))?;
 
         let folder = self.folder.path().to_owned();
         if let Some((ran, into)) = peers::dump(&self.peers, source, &folder, &format!("dump-{round}"), false).await? {
@@ -226,6 +231,15 @@ impl Bench<'_> {
         self.measured.restore_load.push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
         target.must_equal(at_base, "`oplogue restore --backup`").await?;
         Ok(target)
+    }
+
+    /// A restore of the uncompressed backup: `mongorestore` reads a dump that is not compressed, either.
+    async fn restore_plain(&mut self, name: &str, bytes: u64, at_base: &[String], round: u64) -> anyhow::Result<()> {
+        say(&format!("round {round}: `oplogue restore --backup`, uncompressed"));
+        let target = Server::start().await?;
+        let ran = self.oplogue("restore --backup (uncompressed)", &target, "plain", &[name, "--yes", "--json"]).await?;
+        self.measured.restore_plain.push(megabytes(bytes, ran.spent.seconds));
+        target.must_equal(at_base, "`oplogue restore --backup`").await
     }
 
     /// The same by `mongorestore`.
