@@ -11,8 +11,8 @@ use serde_json::Value;
 pub fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
-        let ours = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        ours.parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+        let ours = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&ours).parent().unwrap_or(Path::new(".")).to_owned()
     })
 }
 

@@ -27,7 +27,6 @@ use oplogue_domain::{BackupName, NamespaceSelection, OplogRange, OplogTime, Repl
 use oplogue_format::compression::Compression;
 use oplogue_mongo::Connection;
 use oplogue_repository::{BackupFacts, Repository, RepositoryError, SnapshotFacts};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -105,7 +104,7 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
         Some(Err(error)) => error,
         None => Cancelled { state: format!("nothing of backup {name} is kept") }.into(),
     };
-    // Nothing of it may appear once it is discarded: neither what reads nor what publishes goes on after this.
+    // Once it is discarded no collection of it may appear, and above all not the backup itself. Metadata in between is listed by nobody.
     tasks.close();
     tasks.wait().await;
     // The objects of a backup without metadata only take up room: failing to remove them is told, and changes nothing else.
@@ -173,15 +172,12 @@ async fn take(
     let total = collections.iter().map(|collection| collection.bytes).sum();
     progress.begin(Step::Snapshot, Unit::Bytes, Some(total));
     let brake = Arc::new(Brake::new(request.limits, progress.clone()));
-    let parallel = request.parallel.max(1);
-    let means = collection::Means {
-        node: node.clone(),
-        cursors: Arc::new(Semaphore::new(parallel)),
-        brake: brake.clone(),
-        progress: progress.clone(),
-        tasks: tasks.clone(),
+    let reading = documents::Reading {
+        means: collection::Means { node: node.clone(), brake: brake.clone(), progress: progress.clone(), tasks: tasks.clone() },
+        writer: &writer,
+        parallel: request.parallel.max(1),
+        part_bytes: request.part_bytes,
     };
-    let reading = documents::Reading { means, writer: &writer, parallel, part_bytes: request.part_bytes };
     let read = tokio::select! {
         read = oplog.unless_it_fails(reading.read_all(collections)) => read?,
         never = brake.watch(&request.connection) => match never {},

@@ -63,14 +63,14 @@ impl DocumentBatch {
         self.documents += 1;
     }
 
-    /// Whether a document of so many bytes fits, when a batch should not exceed `bytes_max`. One always does.
-    pub(crate) fn has_room(&self, bytes: usize, bytes_max: usize) -> bool {
-        self.bytes.is_empty() || self.bytes.len() + bytes <= bytes_max
-    }
-
     /// Empty, with room for so many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// Whether a document of so many bytes fits, when a batch should not exceed `bytes_max`. One always does.
+    pub(crate) fn has_room(&self, bytes: usize, bytes_max: usize) -> bool {
+        self.bytes.is_empty() || self.bytes.len() + bytes <= bytes_max
     }
 }
 

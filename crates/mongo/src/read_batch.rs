@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::buffers::{Buffer, Buffers};
 
 /// A batch is handed on when it has so many bytes, or when the next document would make it larger. Few enough to stay in a processor's
-/// cache on their way from the socket through checksums to the disk; enough to be worth a change of task, and to go to a disk as
-/// they are (the local storage takes at least half as much so).
+/// cache on their way from the socket through checksums to the disk; enough to be worth a change of task, and to go to a disk as they
+/// are (the local storage takes at least half as much so).
 pub(crate) const BATCH_BYTES: usize = 1 << 20;
 
 /// Where the batches of a read end.
@@ -34,7 +34,12 @@ pub struct ReadBatch {
 impl ReadBatch {
     /// Empty, to be filled into a buffer of these.
     pub(crate) fn new(buffers: &Arc<Buffers>, end: BatchEnd) -> Self {
-        Self { buffer: Buffer::of(buffers), end, documents: 0, whole: 0 }
+        let mut buffer = Buffer::of(buffers);
+        if end == BatchEnd::Anywhere {
+            // It may be filled with a document that began in the batch before.
+            buffer.make_room(0, BATCH_BYTES);
+        }
+        Self { buffer, end, documents: 0, whole: 0 }
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -71,15 +76,11 @@ impl ReadBatch {
 
     /// Documents of so many bytes are about to be appended, in parts.
     pub(crate) fn begin(&mut self, bytes: usize) {
-        self.buffer.make_room(if self.end == BatchEnd::Anywhere { BATCH_BYTES } else { bytes }, BATCH_BYTES);
+        self.buffer.make_room(bytes, BATCH_BYTES);
     }
 
     /// A part of the document begun last; `whole`: it is complete now.
     pub(crate) fn append(&mut self, part: &[u8], whole: bool) {
-        if self.end == BatchEnd::Anywhere {
-            // It may have begun in the batch before.
-            self.begin(part.len());
-        }
         self.buffer.append(part);
         if whole {
             self.documents += 1;

@@ -105,13 +105,18 @@ impl Connection {
 impl Reader {
     async fn next(&mut self) -> Result<Option<ReadEvent>, MongoError> {
         loop {
-            match self.step().await {
+            let error = match self.step().await {
                 Ok(event) => return Ok(event),
-                // Other ways to ask are for what was not opened yet. ReadConcernMajorityNotEnabled: 4.x without the majority's snapshot.
-                Err(error) if error.has_code(&[148]) && !self.local && self.cursor.is_none() => self.local = true,
+                Err(error) => error,
+            };
+            // After an error a cursor has no more to tell, which is not to be taken for its end. Other ways to ask are for opening one.
+            let opening = self.cursor.take().is_none();
+            match error {
+                // ReadConcernMajorityNotEnabled: 4.x with the majority snapshot switched off.
+                error if opening && !self.local && error.has_code(&[148]) => self.local = true,
                 // The server keeps reading by UUID to the privilege `useUUID`.
-                Err(MongoError::Unauthorized { .. }) if !self.by_name && self.cursor.is_none() => self.by_name = true,
-                Err(error) => {
+                MongoError::Unauthorized { .. } if opening && !self.by_name => self.by_name = true,
+                error => {
                     if let Some(event) = self.recover(error).await? {
                         return Ok(Some(event));
                     }
@@ -196,7 +201,6 @@ impl Reader {
         if (!killed && !error.is_transient()) || self.beginnings >= BEGINNINGS_MAX {
             return Err(error);
         }
-        self.cursor = None;
         if error.is_transient() {
             tokio::time::sleep(Duration::from_millis(100) * self.beginnings).await;
         }

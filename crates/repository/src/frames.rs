@@ -114,8 +114,8 @@ impl FrameBuilder {
         self.documents += 1;
     }
 
-    /// Takes documents in, one after the other (whole ones if they are compressed). What makes a frame by itself is never copied. Returns a frame's documents as soon as
-    /// they are enough.
+    /// Takes documents in, one after the other (whole ones if they are compressed). What makes a frame by itself is never copied. Returns
+    /// a frame's documents as soon as they are enough.
     pub(crate) fn add(&mut self, bytes: Bytes, documents: u64) -> Option<(Bytes, u64)> {
         let enough = if self.compression == Compression::None { 1 } else { BATCHES_ENOUGH };
         if self.pending.is_empty() {

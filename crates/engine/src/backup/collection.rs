@@ -39,16 +39,20 @@ enum Try {
 #[derive(Clone)]
 pub struct Means {
     pub node: Connection,
-    /// One permit is one cursor.
-    pub cursors: Arc<Semaphore>,
     pub brake: Arc<Brake>,
     pub progress: Arc<dyn Progress>,
     /// What may go on for a moment after the backup was given up: to be waited for.
     pub tasks: TaskTracker,
 }
 
-/// Reads all documents into `object` and publishes it.
-pub async fn read(means: &Means, collection: &ListedCollection, object: DocumentObject, parts: usize) -> anyhow::Result<Outcome> {
+/// Reads all documents into `object` and publishes it. One permit of `cursors` is one cursor.
+pub async fn read(
+    means: &Means,
+    cursors: &Semaphore,
+    collection: &ListedCollection,
+    object: DocumentObject,
+    parts: usize,
+) -> anyhow::Result<Outcome> {
     let (node, progress) = (&means.node, &means.progress);
     let mut away = Away::new(format!("read {}", collection.spec.namespace), progress);
     let ranges = again("divide a collection", progress, || node.split(collection, parts)).await?;
@@ -56,7 +60,7 @@ pub async fn read(means: &Means, collection: &ListedCollection, object: Document
     let end = if ranges.len() == 1 && object.may_cut_documents() { BatchEnd::Anywhere } else { BatchEnd::Document };
     let mut beginnings = 0;
     while beginnings < BEGINNINGS_MAX {
-        let attempt = Attempt { means, collection, object: &object, end, start_over: AtomicBool::new(false) };
+        let attempt = Attempt { means, cursors, collection, object: &object, end, start_over: AtomicBool::new(false) };
         match attempt.run_and_publish(&ranges).await {
             Ok(Try::Done { dropped, written }) => return Ok(Outcome { written, dropped }),
             Ok(Try::StartOver) => {
@@ -84,6 +88,7 @@ async fn start_over(object: &DocumentObject, away: &mut Away) -> anyhow::Result<
 
 struct Attempt<'a> {
     means: &'a Means,
+    cursors: &'a Semaphore,
     collection: &'a ListedCollection,
     object: &'a DocumentObject,
     end: BatchEnd,
@@ -105,7 +110,7 @@ impl Attempt<'_> {
 
     /// True when the collection was dropped.
     async fn read_part(&self, range: IdRange) -> anyhow::Result<bool> {
-        let _cursor = self.means.cursors.acquire().await?;
+        let _cursor = self.cursors.acquire().await?;
         if self.start_over.load(Ordering::Relaxed) {
             return Ok(false);
         }

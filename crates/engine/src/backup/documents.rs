@@ -1,5 +1,7 @@
 //! Reading all documents of a replica set into a backup, several collections at once.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use bson::RawDocumentBuf;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -7,6 +9,7 @@ use oplogue_domain::{Namespace, NamespaceSelection};
 use oplogue_mongo::{Connection, ListedCollection};
 use oplogue_oplog::CollectionKind as ListedKind;
 use oplogue_repository::{CollectionKind, SnapshotWriter, Written, WrittenCollection, roles_namespace, users_namespace};
+use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::backup::collection::{self, Means, Outcome};
@@ -30,15 +33,21 @@ pub struct Read {
 impl Reading<'_> {
     /// Reads all of them, in the order given as far as there is room. The first failure ends the whole.
     pub async fn read_all(&self, collections: Vec<ListedCollection>) -> anyhow::Result<Read> {
+        let cursors = Arc::new(Semaphore::new(self.parallel));
         let total = collections.iter().map(|listed| listed.bytes).sum();
-        let reads = collections.into_iter().map(|listed| self.read_one(listed, total));
+        let reads = collections.into_iter().map(|listed| self.read_one(listed, total, cursors.clone()));
         // Each waits for cursors of its own, so a collection in parts does not hold up the small ones behind it.
         let read: Vec<(WrittenCollection, Vec<String>)> = stream::iter(reads).buffer_unordered(self.parallel).try_collect().await?;
         let (collections, notes): (Vec<_>, Vec<_>) = read.into_iter().unzip();
         Ok(Read { collections, notes: notes.into_iter().flatten().collect() })
     }
 
-    async fn read_one(&self, listed: ListedCollection, total: u64) -> anyhow::Result<(WrittenCollection, Vec<String>)> {
+    async fn read_one(
+        &self,
+        listed: ListedCollection,
+        total: u64,
+        cursors: Arc<Semaphore>,
+    ) -> anyhow::Result<(WrittenCollection, Vec<String>)> {
         let namespace = listed.spec.namespace.clone();
         let mut notes = Vec::new();
         let written = if listed.data_namespace().is_some() {
@@ -46,7 +55,7 @@ impl Reading<'_> {
             let parts = parts(listed.bytes, total, self.parallel, self.part_bytes);
             let (means, one) = (self.means.clone(), listed.clone());
             // A task of its own: as futures of one task all collections would be read by one thread.
-            let reading = self.means.tasks.spawn(async move { collection::read(&means, &one, object, parts).await });
+            let reading = self.means.tasks.spawn(async move { collection::read(&means, &cursors, &one, object, parts).await });
             let outcome = AbortOnDropHandle::new(reading).await.with_context(|| format!("read {namespace}"))?;
             let Outcome { written, dropped } = outcome.with_context(|| format!("read {namespace}"))?;
             if dropped {

@@ -76,15 +76,11 @@ pub(super) fn members(replica_set: &ReplicaSet) -> Vec<Finding> {
         .filter(|member| member.healthy && matches!(member.role, MemberRole::Primary | MemberRole::Secondary))
         .count();
     let needed = replica_set.voting_members / 2 + 1;
+    let up = format!("data-bearing members that are up: {healthy_voting}; needed for a majority: {needed}");
     findings.push(if healthy_voting >= needed {
-        Finding::new(Level::Ok, "majority", format!("data-bearing members that are up: {healthy_voting}; needed for a majority: {needed}"))
+        Finding::new(Level::Ok, "majority", up)
     } else {
-        Finding::new(
-            Level::Danger,
-            "majority",
-            format!("data-bearing members that are up: {healthy_voting}; needed for a majority: {needed}"),
-        )
-        .advise("only entries that a majority has can be sliced: bring members back")
+        Finding::new(Level::Danger, "majority", up).advise("only entries that a majority has can be sliced: bring members back")
     });
     let nomination = nominate(&replica_set.members, LAG_SECONDS_MAX);
     findings.push(match nomination.chosen() {

@@ -26,7 +26,7 @@ const BATCHES_BYTES_MAX: usize = 8 << 20;
 /// One permit of the semaphore is so many bytes.
 const UNIT_BYTES: usize = 4 << 10;
 
-/// Documents, one after the other, and how many end here. Whole ones, unless [`DocumentObject::may_cut_documents`].
+/// Documents, one after the other, and how many end here. Whole ones, unless [`super::DocumentObject::may_cut_documents`].
 pub struct Batch {
     pub bytes: Bytes,
     pub documents: u64,

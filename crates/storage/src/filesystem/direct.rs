@@ -20,59 +20,56 @@ const ALIGNMENT: usize = 4096;
 pub(super) struct Direct {
     /// What was given waits here until it makes a whole piece.
     piece: Piece,
-    /// Something went past the page cache, and the file is switched.
-    on: bool,
-    /// It is written as usual from now on; nothing waits.
-    as_usual: bool,
+    /// Whether it goes past the page cache, known from the first write on: either the file is switched, or all is written as usual and
+    /// nothing waits.
+    past_cache: Option<bool>,
 }
 
 impl Direct {
     /// Takes `bytes` in and writes what makes whole pieces. After an error only dropping the file makes sense.
     pub(super) fn write(&mut self, file: &File, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            if self.as_usual {
+            if self.past_cache == Some(false) {
                 return write_all(file, bytes);
             }
             let ready = self.piece.ready(bytes);
             if ready > 0 {
-                self.put(file, &bytes[..ready])?;
+                put(&mut self.past_cache, file, &bytes[..ready])?;
                 bytes = &bytes[ready..];
-                continue;
-            }
-            bytes = self.piece.take(bytes);
-            if self.piece.missing() == 0 {
-                let mut piece = std::mem::take(&mut self.piece);
-                self.put(file, piece.bytes())?;
-                piece.clear();
-                self.piece = piece;
+            } else {
+                bytes = self.piece.take(bytes);
+                if self.piece.missing() == 0 {
+                    put(&mut self.past_cache, file, self.piece.bytes())?;
+                    self.piece.clear();
+                }
             }
         }
         Ok(())
     }
 
-    fn put(&mut self, file: &File, bytes: &[u8]) -> io::Result<()> {
-        self.on = self.on || switch(file, true).is_ok();
-        self.on = write_piece(file, bytes, self.on)?;
-        self.as_usual = !self.on;
-        Ok(())
-    }
-
     /// Takes all of `bytes` in if nothing has to be written for that.
     pub(super) fn stage(&mut self, bytes: &[u8]) -> bool {
-        let waits = !self.as_usual && self.piece.ready(bytes) == 0 && bytes.len() < self.piece.missing();
+        let waits = self.past_cache != Some(false) && self.piece.ready(bytes) == 0 && bytes.len() < self.piece.missing();
         waits && self.piece.take(bytes).is_empty()
     }
 
     /// Writes what still waits.
     pub(super) fn finish(&self, file: &File) -> io::Result<()> {
-        if self.on {
+        if self.past_cache == Some(true) {
             switch(file, false)?;
         }
         write_all(file, self.piece.bytes())
     }
 }
 
-/// Writes what is a multiple of [`ALIGNMENT`]. False when the filesystem did not take it directly: it was written as usual, as all that follows must be.
+fn put(past_cache: &mut Option<bool>, file: &File, bytes: &[u8]) -> io::Result<()> {
+    let direct = past_cache.unwrap_or_else(|| switch(file, true).is_ok());
+    *past_cache = Some(write_piece(file, bytes, direct)?);
+    Ok(())
+}
+
+/// Writes what is a multiple of [`ALIGNMENT`]. False when the filesystem did not take it directly: it was written as usual, as all that
+/// follows must be.
 fn write_piece(mut file: &File, mut bytes: &[u8], mut direct: bool) -> io::Result<bool> {
     while !bytes.is_empty() {
         match file.write(bytes) {
@@ -160,7 +157,7 @@ mod tests {
         for (index, size) in sizes.iter().enumerate() {
             let bytes: Vec<u8> = (0..*size).map(|at| (at * 7 + index) as u8).collect();
             direct.write(&file, &bytes).expect("written");
-            went_on |= direct.on;
+            went_on |= direct.past_cache == Some(true);
             all.extend_from_slice(&bytes);
         }
         direct.finish(&file).expect("written");
@@ -213,7 +210,11 @@ mod tests {
                 if !direct.stage(given.bytes()) {
                     direct.write(&file, given.bytes()).expect("written");
                 }
-                assert!(direct.as_usual || direct.piece.bytes().len() == *waiting, "{parts:?}: {}", direct.piece.bytes().len());
+                assert!(
+                    direct.past_cache == Some(false) || direct.piece.bytes().len() == *waiting,
+                    "{parts:?}: {}",
+                    direct.piece.bytes().len()
+                );
                 all.extend_from_slice(&bytes);
             }
             direct.finish(&file).expect("written");
