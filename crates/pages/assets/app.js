@@ -112,6 +112,16 @@
   document.addEventListener("htmx:responseError", old);
   document.addEventListener("htmx:timeout", old);
   document.addEventListener("htmx:beforeSwap", (event) => { const live = event.target.closest(".live"); if (live) delete live.dataset.old; });
+  // What somebody typed after a part of the page was asked for is newer than the answer: it stays, and who asked asks again. A form that is sent stays as it was sent.
+  const asked = new WeakMap();
+  const typed = (within) => JSON.stringify(all("input, select, textarea", within).map((field) => [field.name, field.value, field.checked]));
+  document.addEventListener("htmx:beforeRequest", (event) => { asked.set(event.detail.xhr, typed(event.detail.target)); });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, target, requestConfig } = event.detail, sent = target.querySelector("form[data-sent]");
+    if (!sent && typed(target) === asked.get(xhr)) return;
+    event.detail.shouldSwap = false;
+    if (!sent && requestConfig.elt.matches("button")) htmx.trigger(requestConfig.elt, "click");
+  });
   document.addEventListener("htmx:load", (event) => { reveal(event.detail.elt.parentNode || document); tick(); });
 
   // The timeline: the pointer reads off a second, a click takes it, dragging and keys zoom. Pages are swapped in place.

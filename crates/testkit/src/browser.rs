@@ -199,6 +199,11 @@ impl Browser {
         self.call(json!({"do": "javascript", "on": on})).await.map(drop)
     }
 
+    /// From now on, parts of this page that scripts ask for arrive `late`.
+    pub async fn slow(&mut self, late: Duration) -> anyhow::Result<()> {
+        self.call(json!({"do": "slow", "milliseconds": late.as_millis() as u64})).await.map(drop)
+    }
+
     /// Errors of all pages since the last call: exceptions, refused scripts, failed requests.
     pub async fn problems(&mut self) -> anyhow::Result<Vec<String>> {
         strings(self.call(json!({"do": "problems"})).await?)

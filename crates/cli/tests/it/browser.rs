@@ -131,7 +131,6 @@ impl Story {
         self.browser.choose("kind", "schedule").await.expect("Schedule Backup"); // 3
         self.fill("Backup name", "shop pitr!").await; // 4
         self.browser.pick("Service name", "db1").await.expect("the service is offered"); // 5
-        self.browser.wait_for("[name=folder]").await.ok();
         self.browser.choose("data_model", "logical").await.expect("Logical"); // 6
         self.browser.pick("Location", "s3-main").await.expect("the location is offered"); // 7
         self.browser.choose("mode", "pitr").await.expect("PITR"); // 8

@@ -6,6 +6,7 @@ mod contract;
 mod documents;
 mod encryption;
 mod examples;
+mod forms;
 mod newcomer;
 mod program;
 mod protect;

@@ -86,6 +86,12 @@ const steps = {
     await open(on, state);
     if (url.startsWith("http")) await page.goto(url);
   },
+  // Parts of pages that scripts ask for arrive so much later: whoever is quicker than the server must not lose anything.
+  slow: async ({ milliseconds }) => void (await page.route(() => true, async (route) => {
+    if (route.request().headers()["hx-request"]) await new Promise((over) => setTimeout(over, milliseconds));
+    // Its page may be gone by now.
+    await route.continue().catch(() => {});
+  })),
   problems: async () => {
     const told = problems;
     problems = [];
