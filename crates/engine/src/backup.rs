@@ -40,7 +40,7 @@ use crate::throttle::{Brake, Limits};
 pub struct BackupRequest {
     pub connection: Connection,
     pub repository: Repository,
-    /// `None`: the start time in RFC 3339, as PBM names its backups.
+    /// `None`: the start time in RFC 3339, as PBM names its backups; a second later when that name is taken.
     pub name: Option<BackupName>,
     pub selection: NamespaceSelection,
     /// In a selective backup: users and roles as well, those of the selected databases. Full backups always hold all of them.
@@ -86,11 +86,10 @@ const MAJORITY_LIMIT: Duration = Duration::from_secs(120);
 /// [`Refused`] for a name that is taken and for a selection that matches nothing; [`Cancelled`]; anything else is a failure.
 pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: CancellationToken) -> anyhow::Result<BackupReport> {
     let started = clock::unix_seconds();
-    let name = match request.name.clone() {
-        Some(name) => name,
-        None => OplogTime::start_of_second(started).rfc3339().parse().context("name the backup after the time")?,
+    let (name, claim) = match request.name.clone() {
+        Some(name) => (name.clone(), claim_name(&request.repository, &name).await?),
+        None => claim_second(&request.repository, started).await?,
     };
-    let claim = claim_name(&request.repository, &name).await?;
     let tasks = TaskTracker::new();
     let working = async {
         tokio::select! {
@@ -113,6 +112,21 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
         Err(failed) => Err(error.context(format!(
             "objects of the unfinished backup {name} could not be removed ({failed}); they are harmless, and `{name}/` may be deleted"
         ))),
+    }
+}
+
+/// How many names are tried for a backup that nobody named.
+const SECONDS_TRIED: u32 = 60;
+
+/// Names the backup after the second in which it began, or after the next that no backup has: several may begin in one.
+async fn claim_second(repository: &Repository, started: u32) -> anyhow::Result<(BackupName, String)> {
+    let mut second = started;
+    loop {
+        let name: BackupName = OplogTime::start_of_second(second).rfc3339().parse().context("name the backup after the time")?;
+        match claim_name(repository, &name).await {
+            Err(error) if error.is::<Refused>() && second < started.saturating_add(SECONDS_TRIED) => second += 1,
+            claim => return Ok((name, claim?)),
+        }
     }
 }
 

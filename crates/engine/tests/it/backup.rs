@@ -1,6 +1,6 @@
 //! Backups of real replica sets: what is in them, and what is not there when they fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use bson::{Document, RawDocumentBuf, doc};
 use futures::{StreamExt, TryStreamExt};
 use mongodb::Client;
-use oplogue_domain::{Backup, NamespaceSelection, OplogSource, ReplicaSetName};
+use oplogue_domain::{Backup, BackupName, NamespaceSelection, OplogSource, ReplicaSetName};
 use oplogue_engine::backup::{self, BackupReport, BackupRequest};
 use oplogue_engine::failure::{Ending, advice, ending};
 use oplogue_engine::progress::{Progress, Silent, Step, Unit};
@@ -277,6 +277,20 @@ async fn a_taken_name_and_a_selection_of_nothing_are_refused_and_nothing_is_stor
     let error = take(request).await.err().context("it was taken")?;
     ensure!(ending(&error) == Ending::Refused && advice(&error).is_some() && error.to_string().contains("daily"), "{error:#}");
     ensure!(repository.storage().list("").await? == before);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_that_begin_in_one_second_get_names_of_their_own() -> anyhow::Result<()> {
+    let set = ReplicaSet::start(ReplicaSetOptions::default()).await?;
+    fill(&set.client().await?, "shop", "orders", 10).await?;
+    let repository = memory();
+    let request = setup::backup_request(&set, &repository).await?;
+    let (first, second, third) = tokio::try_join!(take(request.clone()), take(request.clone()), take(request))?;
+    let names = BTreeSet::from([first.name, second.name, third.name]);
+    ensure!(names.len() == 3, "{names:?}");
+    let listed: BTreeSet<BackupName> = repository.catalog().await?.backups.into_iter().map(|backup| backup.name).collect();
+    ensure!(listed == names, "{listed:?} {names:?}");
     Ok(())
 }
 
