@@ -13,7 +13,7 @@ use bson::{RawDocument, RawDocumentBuf};
 use oplogue_oplog::CollectionId;
 
 use crate::filter::Filter;
-use crate::gathered::{Held, Order, PARTITIONS, Partition, partition_of};
+use crate::gathered::{Held, OfKey, Order, PARTITIONS, Partition, partition_of};
 use crate::join::{Join, Part};
 use crate::limits::Limits;
 use crate::paged::{Entry, Log, in_order};
@@ -77,7 +77,7 @@ enum Rest {
     Ordered(Vec<State>),
     /// What was written down one by one.
     Paged(std::vec::IntoIter<Entry>),
-    Held(std::vec::IntoIter<(Box<[u8]>, State)>),
+    Held(std::vec::IntoIter<State>),
     Spilled(Join),
     Between,
 }
@@ -106,6 +106,20 @@ impl Folded {
         runs.fold(Spilled::default(), |sum, bytes| Spilled { bytes: sum.bytes + bytes, partitions: sum.partitions + 1 })
     }
 
+    /// Of each of some documents, whether the oplog may say something of it: the others stay as they are, and need not be met. Looked up for
+    /// many at once, because what is remembered of a million documents is far from a processor's caches: it then asks for the next ones
+    /// while it waits for the first.
+    pub fn touched<'a>(&mut self, documents: impl Iterator<Item = &'a RawDocument>) -> Vec<bool> {
+        let key = &mut self.key;
+        let hashes: Vec<Option<u64>> =
+            documents.map(|document| key::of_document(document, key).then(|| key::hash(self.id.0, key))).collect();
+        let touched = |hash| match &self.partitions[partition_of(hash, 0)] {
+            Partition::Held(held) => held.holds(hash),
+            Partition::Spilled(_) => self.shared.filter.may_hold(hash),
+        };
+        hashes.into_iter().map(|hash| hash.is_some_and(touched)).collect()
+    }
+
     /// What becomes of the next document of the snapshot.
     pub fn meet(&mut self, document: &RawDocument) -> Result<Met, FoldError> {
         if !key::of_document(document, &mut self.key) {
@@ -115,7 +129,10 @@ impl Folded {
         let at = partition_of(hash, 0);
         match &mut self.partitions[at] {
             Partition::Held(Held { states, paged }) => {
-                if let Some(state) = states.get_mut(self.key.as_slice()) {
+                if let Some(OfKey { key, state }) = states.get_mut(&hash) {
+                    if **key != *self.key {
+                        return Ok(Met::Kept);
+                    }
                     if self.order == Order::Inserted && matches!(state.known, Known::Whole(_)) {
                         // It was dropped to make room, and inserted again later: it stands where it was inserted.
                         state.late = 0;
@@ -180,7 +197,7 @@ impl Folded {
                     None => self.rest = Rest::Between,
                 },
                 Rest::Held(states) => match states.next() {
-                    Some((_, state)) => {
+                    Some(state) => {
                         self.tally.lost_updates += u64::from(state.late);
                         if let Some(document) = whole(state)? {
                             return Ok(Some(document));
@@ -203,7 +220,7 @@ impl Folded {
         let mut states: Vec<State> = Vec::new();
         for partition in &mut self.partitions {
             if let Partition::Held(held) = partition {
-                states.extend(std::mem::take(&mut held.states).into_values());
+                states.extend(std::mem::take(&mut held.states).into_values().map(|held| held.state));
             }
         }
         self.tally.lost_updates += states.iter().map(|state| u64::from(state.late)).sum::<u64>();
@@ -220,10 +237,11 @@ impl Folded {
             return Ok(Some(Rest::Paged(paged.into_iter())));
         }
         // What is in memory before partitions that are not: it makes room.
-        let mut held: Vec<(Box<[u8]>, State)> = parts.iter_mut().flat_map(|held| std::mem::take(&mut held.states)).collect();
+        let mut held: Vec<State> =
+            parts.iter_mut().flat_map(|held| std::mem::take(&mut held.states).into_values().map(|held| held.state)).collect();
         if !held.is_empty() {
             // As they were inserted: where `_id`s grow, the server's index then grows at its end.
-            held.sort_unstable_by_key(|(_, state)| state.place);
+            held.sort_unstable_by_key(|state| state.place);
             return Ok(Some(Rest::Held(held.into_iter())));
         }
         let Some(at) = self.partitions.iter().position(|partition| matches!(partition, Partition::Spilled(_))) else { return Ok(None) };

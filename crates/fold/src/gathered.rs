@@ -3,7 +3,7 @@
 //! They fall into [`PARTITIONS`] by the hash of their key. What is known of them is held in memory, [written down](crate::paged) one by
 //! one, or as a whole partition; which, [`Fold`](crate::Fold) decides for all collections together.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use oplogue_oplog::CollectionId;
 use crate::filter::Filter;
 use crate::folded::{Folded, Shared};
 use crate::limits::Limits;
-use crate::paged::{Index, Log, in_order};
+use crate::paged::{ByHash, Index, Log, in_order};
 use crate::spill::{Record, Run, Spill};
 use crate::state::{Change, Effect, State, UPSERT, check};
 use crate::{FoldError, Tally, key};
@@ -30,12 +30,25 @@ pub enum Order {
     Inserted,
 }
 
-/// What is known of the documents of a partition, by their keys.
+/// What is known of the documents of a partition, by the hashes of their keys.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    pub(crate) states: HashMap<Box<[u8]>, State>,
+    pub(crate) states: ByHash<OfKey>,
     /// Of other documents, in the collection's log.
     pub(crate) paged: Index,
+}
+
+impl Held {
+    pub(crate) fn holds(&self, hash: u64) -> bool {
+        self.states.contains_key(&hash) || self.paged.holds(hash)
+    }
+}
+
+/// A state with its whole key: two keys may share a hash.
+#[derive(Debug)]
+pub(crate) struct OfKey {
+    pub(crate) key: Box<[u8]>,
+    pub(crate) state: State,
 }
 
 #[derive(Debug)]
@@ -118,9 +131,15 @@ impl Gathered {
         self.came += (key.len() + change.bytes()) as u64;
         match &mut self.partitions[at] {
             Partition::Held(Held { states, paged }) => {
-                let (before, state) = match states.get_mut(key) {
-                    Some(state) => (state.weight(key.len()), state),
-                    None => {
+                let (before, state) = match states.entry(hash) {
+                    Entry::Occupied(held) => {
+                        let held = held.into_mut();
+                        if *held.key != *key {
+                            return Err(FoldError::CannotFold(SAME_HASH.to_owned()));
+                        }
+                        (held.state.weight(key.len()), &mut held.state)
+                    }
+                    Entry::Vacant(room) => {
                         let (weight, state) = match paged.get(hash) {
                             None => (0, State::unknown()),
                             Some(entry) => {
@@ -133,7 +152,7 @@ impl Gathered {
                             }
                         };
                         self.bytes[at] += weight;
-                        (weight, states.entry(key.into()).or_insert(state))
+                        (weight, &mut room.insert(OfKey { key: key.into(), state }).state)
                     }
                 };
                 if matches!(change, Change::Insert(_)) {
@@ -200,22 +219,22 @@ impl Gathered {
         let heavy = (limits.gathered_bytes / HEAVY).min(HEAVY_BYTES);
         let again = self.log.bytes() > self.came * LOG_GROWTH + limits.gathered_bytes as u64;
         let count = self.partitions.iter().filter_map(Partition::held).map(|held| held.states.len()).sum();
-        let mut all: Vec<(Box<[u8]>, State, usize)> = Vec::with_capacity(count);
+        let mut all: Vec<(u64, OfKey, usize)> = Vec::with_capacity(count);
         for at in 0..PARTITIONS {
             let Partition::Held(held) = &mut self.partitions[at] else { continue };
             let needed = held.paged.bytes_with(held.states.len());
-            if again || needed > room || held.states.iter().any(|(key, state)| state.weight(key.len()) > heavy) {
+            if again || needed > room || held.states.values().any(|OfKey { key, state }| state.weight(key.len()) > heavy) {
                 self.spill(id, at, filter, limits.block_bytes, spill)?;
             } else {
                 room -= needed;
-                all.extend(std::mem::take(&mut held.states).into_iter().map(|(key, state)| (key, state, at)));
+                all.extend(std::mem::take(&mut held.states).into_iter().map(|(hash, held)| (hash, held, at)));
             }
         }
         // As they will be asked for: what is there by itself in its order, of the rest those together whose `_id`s are.
-        all.sort_unstable_by(|(key, state, _), (other, than, _)| (state.order(), key).cmp(&(than.order(), other)));
-        for (key, state, at) in all {
+        all.sort_unstable_by(|(_, one, _), (_, other, _)| (one.state.order(), &one.key).cmp(&(other.state.order(), &other.key)));
+        for (hash, OfKey { key, state }, at) in all {
             let Partition::Held(held) = &mut self.partitions[at] else { continue };
-            if !held.paged.insert(key::hash(id.0, &key), self.log.push(&key, &state)?) {
+            if !held.paged.insert(hash, self.log.push(&key, &state)?) {
                 return Err(FoldError::CannotFold(SAME_HASH.to_owned()));
             }
             self.log.relieve(limits.block_bytes, spill)?;
@@ -248,7 +267,7 @@ impl Gathered {
                 state.write(key, &mut run);
                 run.relieve(block_bytes, spill)
             };
-            for (key, state) in states {
+            for OfKey { key, state } in states.into_values() {
                 write(&key, &state)?;
             }
             for entry in in_order(paged.into_entries()) {

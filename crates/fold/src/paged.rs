@@ -47,11 +47,18 @@ impl Entry {
     }
 }
 
+/// By the hashes of keys.
+pub(crate) type ByHash<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
+
 /// The states of a partition that were written down.
 #[derive(Debug, Default)]
-pub(crate) struct Index(HashMap<u64, Entry, BuildHasherDefault<AsItIs>>);
+pub(crate) struct Index(ByHash<Entry>);
 
 impl Index {
+    pub(crate) fn holds(&self, hash: u64) -> bool {
+        self.0.contains_key(&hash)
+    }
+
     pub(crate) fn get(&self, hash: u64) -> Option<Entry> {
         self.0.get(&hash).copied()
     }

@@ -254,7 +254,9 @@ where
             return Ok(());
         }
         self.batch_bytes = 0;
-        let batch = std::mem::take(&mut self.batch);
+        // The next one is about as large.
+        let next = Vec::with_capacity(self.batch.len());
+        let batch = std::mem::replace(&mut self.batch, next);
         self.sender.blocking_send(Message::Batch(batch)).map_err(|_| Stop::NobodyListens)
     }
 }

@@ -8,15 +8,20 @@ use bson::Document;
 use oplogue_domain::OplogTime;
 use oplogue_fold::{Fold, Order, Spill};
 use oplogue_oplog::{CollectionId, Destination, Operation};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::fold::{FoldLimits, Way, Ways, no_room};
 use super::spill::TemporaryFile;
 use super::work::Work;
 
-/// Batches of operations between those who route them and the thread.
-const BATCHES_AHEAD: usize = 2;
+/// Bytes of operations on their way to the thread. Now and then it writes down what it remembers, for as long as several batches take to be read:
+/// with room for them, reading goes on meanwhile. A batch that is larger goes alone.
+const BYTES_AHEAD_MAX: usize = 16 << 20;
+/// One permit for them is so many bytes.
+const UNIT_BYTES: usize = 4 << 10;
+/// Batches on their way to the thread, however small.
+const BATCHES_AHEAD: usize = 64;
 
 /// Operations, and where they belong.
 pub(super) type Routed = Vec<(Destination, Operation)>;
@@ -25,13 +30,15 @@ pub(super) type Routed = Vec<(Destination, Operation)>;
 /// thread took and another gives back is used again late or never.
 pub(super) struct Folding {
     sender: mpsc::Sender<Message>,
+    room: Arc<Semaphore>,
     thread: JoinHandle<anyhow::Result<Pass>>,
     file: Arc<TemporaryFile>,
 }
 
 enum Message {
     Begin(CollectionId, Order),
-    Operations(Routed),
+    /// With the room they take until they are folded.
+    Operations(Routed, OwnedSemaphorePermit),
 }
 
 impl Folding {
@@ -41,16 +48,17 @@ impl Folding {
         let fold = Fold::new(limits.memory_bytes_max, Arc::clone(&file) as Arc<dyn Spill>);
         let mut pass = Pass { fold, commands: BTreeMap::new(), principals: false, consistent_at };
         let (sender, mut messages) = mpsc::channel(BATCHES_AHEAD);
+        let room = Arc::new(Semaphore::new(BYTES_AHEAD_MAX / UNIT_BYTES));
         let thread = tokio::task::spawn_blocking(move || {
             while let Some(message) = messages.blocking_recv() {
                 match message {
                     Message::Begin(id, order) => pass.fold.begin(id, order),
-                    Message::Operations(operations) => pass.take(operations)?,
+                    Message::Operations(operations, _room) => pass.take(operations)?,
                 }
             }
             Ok(pass)
         });
-        Self { sender, thread, file }
+        Self { sender, room, thread, file }
     }
 
     /// A collection is folded: before its first operation.
@@ -61,7 +69,11 @@ impl Folding {
 
     /// The next operations. False when the thread has failed, as [`Folding::end`] will say.
     pub(super) async fn take(&self, operations: Routed) -> bool {
-        self.sender.send(Message::Operations(operations)).await.is_ok()
+        let bytes: usize = operations.iter().map(|(_, operation)| weight(operation)).sum();
+        let units = bytes.min(BYTES_AHEAD_MAX).div_ceil(UNIT_BYTES) as u32;
+        // The semaphore is never closed. A thread that has failed gives all room back.
+        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(units).await else { return false };
+        self.sender.send(Message::Operations(operations, room)).await.is_ok()
     }
 
     /// Waits until everything is taken.
@@ -70,6 +82,13 @@ impl Folding {
         let pass = self.thread.await.context("the thread that folds the oplog died")?;
         Ok((pass.map_err(|error| no_room(error, &self.file))?, self.file))
     }
+}
+
+/// About what it needs in memory: of an operation on a small document most is not the document.
+fn weight(operation: &Operation) -> usize {
+    let documents = operation.o.as_bytes().len() + operation.o2.as_ref().map_or(0, |o2| o2.as_bytes().len());
+    let names = operation.namespace.database.len() + operation.namespace.collection.len();
+    size_of::<(Destination, Operation)>() + names + documents
 }
 
 /// How the documents of a collection lie in it.

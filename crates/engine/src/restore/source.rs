@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 const BATCH_BYTES: usize = 2 << 20;
 /// A batch of the snapshot that grows is divided when it has so many bytes, not into one of the usual size and a rest of next to nothing.
 const GROWN_BYTES: usize = 2 * BATCH_BYTES;
+/// What a batch usually grows by: a part of itself. Room that has to be moved once it is full costs more than what stays empty.
+const GROWTH: usize = 8;
 /// Batches that wait to be inserted.
 const BATCHES_AHEAD: usize = 1;
 
@@ -126,25 +128,21 @@ fn through(
     batch: DocumentBatch,
     mut grown: impl FnMut(DocumentBatch) -> Result<(), Stop>,
 ) -> Result<DocumentBatch, Stop> {
-    let mut out: Option<DocumentBatch> = None;
-    for (index, document) in batch.iter().enumerate() {
-        let met = folded.meet(document).map_err(Stop::CannotFold)?;
-        if out.is_none() && met == Met::Kept {
-            continue;
-        }
-        let out = out.get_or_insert_with(|| {
-            let mut kept = DocumentBatch::with_capacity(batch.bytes().len());
-            batch.iter().take(index).for_each(|document| kept.push(document));
-            kept
-        });
-        match met {
+    let touched = folded.touched(batch.iter());
+    if !touched.contains(&true) {
+        return Ok(batch);
+    }
+    let bytes = batch.bytes().len();
+    let mut out = DocumentBatch::with_capacity(bytes + bytes / GROWTH);
+    for (document, touched) in batch.iter().zip(touched) {
+        match if touched { folded.meet(document).map_err(Stop::CannotFold)? } else { Met::Kept } {
             Met::Kept => out.push(document),
             Met::Changed(changed) => out.push(&changed),
             Met::Away => {}
         }
         if out.bytes().len() >= GROWN_BYTES {
-            grown(std::mem::take(out))?;
+            grown(std::mem::take(&mut out))?;
         }
     }
-    Ok(out.unwrap_or(batch))
+    Ok(out)
 }

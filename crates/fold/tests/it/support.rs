@@ -84,8 +84,11 @@ pub fn fold(
 
 pub fn drain(folded: &mut Folded, documents: &[RawDocumentBuf]) -> Result<Vec<RawDocumentBuf>, FoldError> {
     let mut out = Vec::new();
-    for document in documents {
-        match folded.meet(document)? {
+    let touched = folded.touched(documents.iter().map(|document| &**document));
+    for (document, touched) in documents.iter().zip(touched) {
+        let met = folded.meet(document)?;
+        assert!(touched || met == Met::Kept, "what is not touched stays as it is: {document:?}");
+        match met {
             Met::Kept => out.push(document.clone()),
             Met::Changed(document) => out.push(document),
             Met::Away => {}
