@@ -11,13 +11,14 @@ use super::ceilings::in_parallel;
 use super::data::{COLLECTIONS, Collection, Random};
 use super::wire::{Wire, message};
 
-/// Entries of one round on one collection: inserts, updates, deletes, and transactions.
-const INSERTS: u64 = 500;
-const UPDATES: u64 = 330;
-const DELETES: u64 = 160;
+/// Entries of one round on one collection: inserts, updates, deletes, and transactions. As many documents go as come: what a restore over
+/// these entries takes longer than the snapshot alone is then the oplog, and not that there is more data in the end.
+const INSERTS: u64 = 350;
+const UPDATES: u64 = 240;
+const DELETES: u64 = INSERTS + TRANSACTIONS * TRANSACTION_OPERATIONS / 2;
 const TRANSACTIONS: u64 = 10;
 const ROUND: u64 = INSERTS + UPDATES + DELETES + TRANSACTIONS;
-/// Operations of one transaction.
+/// Operations of one transaction: half of them inserts, half updates.
 const TRANSACTION_OPERATIONS: u64 = 10;
 /// Documents of 10 KB are left out: a log consists of small writes.
 const DOCUMENT_BYTES_MAX: usize = 1_000;
