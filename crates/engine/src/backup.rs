@@ -115,8 +115,8 @@ pub async fn run(request: BackupRequest, progress: Arc<dyn Progress>, cancel: Ca
     }
 }
 
-/// How many names are tried for a backup that nobody named.
-const SECONDS_TRIED: u32 = 60;
+/// A backup that nobody named is named after a second that is at most so much later than its beginning.
+const SECONDS_LATER_MAX: u32 = 60;
 
 /// Names the backup after the second in which it began, or after the next that no backup has: several may begin in one.
 async fn claim_second(repository: &Repository, started: u32) -> anyhow::Result<(BackupName, String)> {
@@ -124,7 +124,7 @@ async fn claim_second(repository: &Repository, started: u32) -> anyhow::Result<(
     loop {
         let name: BackupName = OplogTime::start_of_second(second).rfc3339().parse().context("name the backup after the time")?;
         match claim_name(repository, &name).await {
-            Err(error) if error.is::<Refused>() && second < started.saturating_add(SECONDS_TRIED) => second += 1,
+            Err(error) if error.is::<Refused>() && second < started.saturating_add(SECONDS_LATER_MAX) => second += 1,
             claim => return Ok((name, claim?)),
         }
     }

@@ -112,15 +112,18 @@
   document.addEventListener("htmx:responseError", old);
   document.addEventListener("htmx:timeout", old);
   document.addEventListener("htmx:beforeSwap", (event) => { const live = event.target.closest(".live"); if (live) delete live.dataset.old; });
-  // What somebody typed after a part of the page was asked for is newer than the answer: it stays, and who asked asks again. A form that is sent stays as it was sent.
-  const asked = new WeakMap();
-  const typed = (within) => JSON.stringify(all("input, select, textarea", within).map((field) => [field.name, field.value, field.checked]));
-  document.addEventListener("htmx:beforeRequest", (event) => { asked.set(event.detail.xhr, typed(event.detail.target)); });
+  // What somebody types after a part of the page was asked for is newer than the answer: it stays. Everything else becomes what the answer says.
+  const asked = new WeakMap(), newer = new WeakMap();
+  const fields = () => new Map(all("input, select, textarea").map((field) => [field.id || field.name + (/checkbox|radio/.test(field.type) ? field.value : ""), field]));
+  const typed = () => new Map([...fields()].map(([key, { value, checked }]) => [key, { value, checked }]));
+  document.addEventListener("htmx:beforeRequest", (event) => { asked.set(event.detail.xhr, typed()); });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { xhr, target, requestConfig } = event.detail, sent = target.querySelector("form[data-sent]");
-    if (!sent && typed(target) === asked.get(xhr)) return;
-    event.detail.shouldSwap = false;
-    if (!sent && requestConfig.elt.matches("button")) htmx.trigger(requestConfig.elt, "click");
+    const before = asked.get(event.detail.xhr);
+    newer.set(event.detail.xhr, [...typed()].filter(([key, { value, checked }]) => before.has(key) && (before.get(key).value !== value || before.get(key).checked !== checked)));
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const now = fields();
+    for (const [key, kept] of newer.get(event.detail.xhr)) if (now.has(key)) Object.assign(now.get(key), kept);
   });
   document.addEventListener("htmx:load", (event) => { reveal(event.detail.elt.parentNode || document); tick(); });
 

@@ -58,6 +58,18 @@ async fn what_is_typed_while_the_form_is_filled_in_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_is_typed_while_the_template_is_filled_in_stays() {
+    let mut desk = Desk::begin().await;
+    desk.go("/alerts/rules/new").await;
+    let browser = &mut desk.browser;
+    browser.select_value("template", "restore_point_old").await.expect("the template is offered");
+    browser.fill("Limit", "120").await.expect("the limit");
+    browser.wait_for("#field-name[value]:not([value=''])").await.expect("it is filled in");
+    assert_eq!(browser.value("Limit").await.expect("the field is there"), "120");
+    assert_ne!(browser.value("Name").await.expect("the field is there"), "", "the template's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_form_is_sent_as_it_is_seen_also_before_it_is_filled_in() {
     let mut desk = Desk::begin().await;
     desk.go("/backups/new").await;

@@ -15,8 +15,8 @@ use super::fold::{FoldLimits, Way, Ways, no_room};
 use super::spill::TemporaryFile;
 use super::work::Work;
 
-/// Bytes of operations on their way to the thread. Now and then it writes down what it remembers, for as long as several batches take to be read:
-/// with room for them, reading goes on meanwhile. A batch that is larger goes alone.
+/// Bytes of operations on their way to the thread. Now and then the thread writes down what it remembers, for as long as several batches take to
+/// be read: with room for them, reading goes on meanwhile. A batch that is larger goes alone.
 const BYTES_AHEAD_MAX: usize = 16 << 20;
 /// One permit for them is so many bytes.
 const UNIT_BYTES: usize = 4 << 10;
@@ -41,6 +41,15 @@ enum Message {
     Operations(Routed, OwnedSemaphorePermit),
 }
 
+/// Dropped with the thread, also when it fails: nobody waits any longer for the room that it would give back.
+struct Listening(Arc<Semaphore>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 impl Folding {
     /// `consistent_at`: the end of the snapshot's own oplog.
     pub(super) fn begin(limits: &FoldLimits, consistent_at: OplogTime) -> Self {
@@ -49,7 +58,9 @@ impl Folding {
         let mut pass = Pass { fold, commands: BTreeMap::new(), principals: false, consistent_at };
         let (sender, mut messages) = mpsc::channel(BATCHES_AHEAD);
         let room = Arc::new(Semaphore::new(BYTES_AHEAD_MAX / UNIT_BYTES));
+        let listening = Listening(Arc::clone(&room));
         let thread = tokio::task::spawn_blocking(move || {
+            let _listening = listening;
             while let Some(message) = messages.blocking_recv() {
                 match message {
                     Message::Begin(id, order) => pass.fold.begin(id, order),
@@ -71,7 +82,6 @@ impl Folding {
     pub(super) async fn take(&self, operations: Routed) -> bool {
         let bytes: usize = operations.iter().map(|(_, operation)| weight(operation)).sum();
         let units = bytes.min(BYTES_AHEAD_MAX).div_ceil(UNIT_BYTES) as u32;
-        // The semaphore is never closed. A thread that has failed gives all room back.
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(units).await else { return false };
         self.sender.send(Message::Operations(operations, room)).await.is_ok()
     }

@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 const BATCH_BYTES: usize = 2 << 20;
 /// A batch of the snapshot that grows is divided when it has so many bytes, not into one of the usual size and a rest of next to nothing.
 const GROWN_BYTES: usize = 2 * BATCH_BYTES;
-/// What a batch usually grows by: a part of itself. Room that has to be moved once it is full costs more than what stays empty.
-const GROWTH: usize = 8;
+/// A batch that changes gets room for so much more than it had: for a part of it, this one. Moving it once it is full costs more than what stays
+/// empty.
+const GROWTH_PART: usize = 8;
 /// Batches that wait to be inserted.
 const BATCHES_AHEAD: usize = 1;
 
@@ -133,7 +134,7 @@ fn through(
         return Ok(batch);
     }
     let bytes = batch.bytes().len();
-    let mut out = DocumentBatch::with_capacity(bytes + bytes / GROWTH);
+    let mut out = DocumentBatch::with_capacity(bytes + bytes / GROWTH_PART);
     for (document, touched) in batch.iter().zip(touched) {
         match if touched { folded.meet(document).map_err(Stop::CannotFold)? } else { Met::Kept } {
             Met::Kept => out.push(document),
