@@ -97,7 +97,15 @@ impl Measured {
                 self.peers.restore.clone(),
                 least(1.8),
             ),
-            ("restore, zstd", self.restore.clone(), "MB/s", "the same", self.peers.restore, least(1.8)),
+            (
+                "restore, zstd",
+                self.restore.clone(),
+                "MB/s",
+                "`mongorestore -j 4 --gzip`, 4 workers each, of a dump with gzip",
+                self.peers.restore_gzip,
+                least(1.8),
+            ),
+            ("restore, zstd", self.restore.clone(), "MB/s", "the same of an uncompressed dump", self.peers.restore, Wanted::Anything),
             (
                 "restore, zstd, its loading",
                 self.restore_load,

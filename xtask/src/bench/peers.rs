@@ -16,10 +16,15 @@ pub struct Measured {
     pub dump_cpu: Samples,
     pub dump_gzip: Samples,
     pub restore: Samples,
+    pub restore_gzip: Samples,
 }
 
-/// A folder with a dump, or nothing without `mongodump`.
-pub struct Dump(pub Option<PathBuf>);
+/// Folders with the dumps of the last round, or nothing without `mongodump`.
+#[derive(Default)]
+pub struct Dumps {
+    pub plain: Option<PathBuf>,
+    pub gzip: Option<PathBuf>,
+}
 
 /// `mongodump`, plain or compressed, into a folder of that name.
 pub async fn dump(peers: &Peers, source: &Server, folder: &Path, name: &str, gzip: bool) -> anyhow::Result<Option<(Ran, PathBuf)>> {
@@ -33,13 +38,19 @@ pub async fn dump(peers: &Peers, source: &Server, folder: &Path, name: &str, gzi
     Ok(Some((ran, into)))
 }
 
-/// `mongorestore` of a plain dump.
-pub async fn restore(peers: &Peers, target: &Server, folder: &Path, dump: &Dump) -> anyhow::Result<Option<Ran>> {
-    let (Some(mongorestore), Some(dump)) = (&peers.mongorestore, &dump.0) else { return Ok(None) };
+/// `mongorestore` of a dump.
+pub async fn restore(mongorestore: &Path, target: &Server, folder: &Path, dump: &Path, gzip: bool) -> anyhow::Result<Ran> {
     let uri = target.set.uri();
     let from = dump.display().to_string();
-    let words = ["--uri", &uri, "--numParallelCollections", "4", "--numInsertionWorkersPerCollection", "4", "--quiet", &from];
-    process::run(mongorestore, folder, target.process()?, &words).await.map(Some)
+    let mut words = vec!["--uri", &uri, "--numParallelCollections", "4", "--numInsertionWorkersPerCollection", "4", "--quiet"];
+    words.extend(gzip.then_some("--gzip"));
+    words.push(&from);
+    process::run(mongorestore, folder, target.process()?, &words).await
+}
+
+/// The dump of this round in place of that of the round before.
+pub fn keep(kept: &mut Option<PathBuf>, dump: PathBuf) -> anyhow::Result<()> {
+    kept.replace(dump).map_or(Ok(()), |before| remove(&before))
 }
 
 /// Room for the next one.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::data::{self, COLLECTIONS, DATABASES};
 use super::figures::{Figures, count};
 use super::measured::Measured;
-use super::peers::{self, Dump};
+use super::peers::{self, Dumps};
 use super::prebuilt::Prebuilt;
 use super::process::{self, Ran, Spent};
 use super::stage::{CACHE_GB, Server};
@@ -42,18 +42,19 @@ pub async fn measure(options: Options, peers: Peers, program: &Path) -> anyhow::
     // Whoever reads first fills the caches.
     source.with(move |address| ceilings::read_exhaust(address, bytes)).await?;
 
-    let (mut base, mut dump) = (None, Dump(None));
+    let (mut base, mut dumps) = (None, Dumps::default());
     for round in 1..=options.runs {
-        base = Some(bench.back_up(&source, bytes, round, &mut dump).await?);
+        base = Some(bench.back_up(&source, bytes, round, &mut dumps).await?);
     }
     let (name, base) = base.context("at least one round")?;
     let at_base = source.hash().await?;
     if options.only_snapshot {
         for round in 1..=options.runs {
-            bench.insert(round).await?;
             bench.restore(&name, bytes, &at_base, round).await?;
+            bench.restore_by_peer(bytes, &dumps, true, &at_base, round).await?;
+            bench.insert(round).await?;
+            bench.restore_by_peer(bytes, &dumps, false, &at_base, round).await?;
             bench.restore_plain(&name, bytes, &at_base, round).await?;
-            bench.restore_by_peer(bytes, &dump, &at_base, round).await?;
         }
         bench.large().await?;
         let conditions = bench.conditions(&source, machine, load_before, bytes, documents, indexes, None);
@@ -71,12 +72,14 @@ pub async fn measure(options: Options, peers: Peers, program: &Path) -> anyhow::
     bench.slice(&source, end).await?;
 
     for round in 1..=options.runs {
+        bench.restore(&name, bytes, &at_base, round).await?;
+        bench.restore_by_peer(bytes, &dumps, true, &at_base, round).await?;
         bench.insert(round).await?;
-        let target = bench.restore(&name, bytes, &at_base, round).await?;
-        bench.apply(target, &prebuilt, &at_end, round).await?;
-        bench.restore_plain(&name, bytes, &at_base, round).await?;
-        bench.restore_by_peer(bytes, &dump, &at_base, round).await?;
         bench.restore_latest(&at_end, &prebuilt, round).await?;
+        bench.restore_by_peer(bytes, &dumps, false, &at_base, round).await?;
+        let target = bench.restore_plain(&name, bytes, &at_base, round).await?;
+        // Last: some machines are slower for a while after it.
+        bench.apply(target, &prebuilt, &at_end, round).await?;
     }
     bench.slice_beside_writes(&source).await?;
     bench.large().await?;
@@ -138,7 +141,7 @@ impl Bench<'_> {
     }
 
     /// Ceilings of reading, the peer, and our backups. Returns the name of the compressed one and the moment it stands for.
-    async fn back_up(&mut self, source: &Server, bytes: u64, round: u64, dump: &mut Dump) -> anyhow::Result<(String, Timestamp)> {
+    async fn back_up(&mut self, source: &Server, bytes: u64, round: u64, dumps: &mut Dumps) -> anyhow::Result<(String, Timestamp)> {
         say(&format!("round {round}: reading, then `oplogue backup` and `mongodump` (load average {:.1})", conditions::load()));
         conditions::settle_disk().await?;
         let reading = source.with(move |address| ceilings::read_exhaust(address, bytes));
@@ -167,9 +170,7 @@ impl Bench<'_> {
             self.measured.peers.dump.push(megabytes(bytes, ran.spent.seconds));
             self.measured.peers.dump_cpu.push(ran.spent.cpu_seconds);
             self.measured.used("mongodump -j 4", &ran);
-            if let Some(before) = dump.0.replace(into) {
-                peers::remove(&before)?;
-            }
+            peers::keep(&mut dumps.plain, into)?;
         }
 
         let ran = self.oplogue("backup", source, "storage", &["--name", &name, "--json"]).await?;
@@ -177,10 +178,10 @@ impl Bench<'_> {
         let report = ran.json()?;
         read_all(&report, bytes)?;
         self.measured.stored_bytes = report["stored_bytes"].as_u64().unwrap_or_default();
-        if let Some((ran, into)) = peers::dump(&self.peers, source, &folder, "dump-gzip", true).await? {
+        if let Some((ran, into)) = peers::dump(&self.peers, source, &folder, &format!("dump-gzip-{round}"), true).await? {
             self.measured.peers.dump_gzip.push(megabytes(bytes, ran.spent.seconds));
             self.measured.used("mongodump -j 4 --gzip", &ran);
-            peers::remove(&into)?;
+            peers::keep(&mut dumps.gzip, into)?;
         }
         Ok((name, time(&report["restores_to"]).context("the report of a backup has `restores_to`")?))
     }
@@ -222,39 +223,37 @@ impl Bench<'_> {
     }
 
     /// A restore of the backup. Returns the server it went to.
-    async fn restore(&mut self, name: &str, bytes: u64, at_base: &[String], round: u64) -> anyhow::Result<Server> {
+    async fn restore(&mut self, name: &str, bytes: u64, at_base: &[String], round: u64) -> anyhow::Result<()> {
         say(&format!("round {round}: `oplogue restore --backup`"));
         let target = Server::start().await?;
         let ran = self.oplogue("restore --backup", &target, "storage", &[name, "--yes", "--json"]).await?;
         self.measured.restore.push(megabytes(bytes, ran.spent.seconds));
         self.measured.restore_seconds.push(ran.spent.seconds);
         self.measured.restore_load.push(megabytes(bytes, step(&ran.json()?, "loading documents")?));
-        target.must_equal(at_base, "`oplogue restore --backup`").await?;
-        Ok(target)
+        target.must_equal(at_base, "`oplogue restore --backup`").await
     }
 
     /// A restore of the uncompressed backup: `mongorestore` reads a dump that is not compressed, either.
-    async fn restore_plain(&mut self, name: &str, bytes: u64, at_base: &[String], round: u64) -> anyhow::Result<()> {
+    async fn restore_plain(&mut self, name: &str, bytes: u64, at_base: &[String], round: u64) -> anyhow::Result<Server> {
         say(&format!("round {round}: `oplogue restore --backup`, uncompressed"));
         let target = Server::start().await?;
         let ran = self.oplogue("restore --backup (uncompressed)", &target, "plain", &[name, "--yes", "--json"]).await?;
         self.measured.restore_plain.push(megabytes(bytes, ran.spent.seconds));
-        target.must_equal(at_base, "`oplogue restore --backup`").await
+        target.must_equal(at_base, "`oplogue restore --backup`").await?;
+        Ok(target)
     }
 
-    /// The same by `mongorestore`.
-    async fn restore_by_peer(&mut self, bytes: u64, dump: &Dump, at_base: &[String], round: u64) -> anyhow::Result<()> {
-        if dump.0.is_none() || self.peers.mongorestore.is_none() {
-            return Ok(());
-        }
-        say(&format!("round {round}: `mongorestore`"));
+    /// The same by `mongorestore`, of a plain dump or of one with gzip.
+    async fn restore_by_peer(&mut self, bytes: u64, dumps: &Dumps, gzip: bool, at_base: &[String], round: u64) -> anyhow::Result<()> {
+        let (dump, command) = if gzip { (&dumps.gzip, "mongorestore --gzip") } else { (&dumps.plain, "mongorestore") };
+        let (Some(mongorestore), Some(dump)) = (&self.peers.mongorestore, dump) else { return Ok(()) };
+        say(&format!("round {round}: `{command}`"));
         let target = Server::start().await?;
-        if let Some(ran) = peers::restore(&self.peers, &target, self.folder.path(), dump).await? {
-            self.measured.peers.restore.push(megabytes(bytes, ran.spent.seconds));
-            self.measured.used("mongorestore", &ran);
-            target.must_equal(at_base, "`mongorestore`").await?;
-        }
-        Ok(())
+        let ran = peers::restore(mongorestore, &target, self.folder.path(), dump, gzip).await?;
+        let samples = if gzip { &mut self.measured.peers.restore_gzip } else { &mut self.measured.peers.restore };
+        samples.push(megabytes(bytes, ran.spent.seconds));
+        self.measured.used(command, &ran);
+        target.must_equal(at_base, command).await
     }
 
     /// On top of a restored backup: some operations one by one, then the ceiling of replaying.
