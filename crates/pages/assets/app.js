@@ -119,11 +119,11 @@
   document.addEventListener("htmx:beforeRequest", (event) => { asked.set(event.detail.xhr, typed()); });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const before = asked.get(event.detail.xhr);
-    newer.set(event.detail.xhr, [...typed()].filter(([key, { value, checked }]) => before.has(key) && (before.get(key).value !== value || before.get(key).checked !== checked)));
+    newer.set(event.detail.xhr, [...typed()].filter(([key, { value, checked }]) => before?.has(key) && (before.get(key).value !== value || before.get(key).checked !== checked)));
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     const now = fields();
-    for (const [key, kept] of newer.get(event.detail.xhr)) if (now.has(key)) Object.assign(now.get(key), kept);
+    for (const [key, kept] of newer.get(event.detail.xhr) || []) if (now.has(key)) Object.assign(now.get(key), kept);
   });
   document.addEventListener("htmx:load", (event) => { reveal(event.detail.elt.parentNode || document); tick(); });
 
