@@ -71,10 +71,6 @@ pub struct Folded {
 }
 
 enum Rest {
-    /// The snapshot is not at its end.
-    NotYet,
-    /// Whole documents of the capped collection, the last first.
-    Ordered(Vec<State>),
     /// What was written down one by one.
     Paged(std::vec::IntoIter<Entry>),
     Held(std::vec::IntoIter<State>),
@@ -85,7 +81,7 @@ enum Rest {
 impl Folded {
     pub(crate) fn new(id: CollectionId, order: Order, partitions: Box<[Partition]>, log: Log, tally: Tally, shared: Arc<Shared>) -> Self {
         let waiting = (0..PARTITIONS).map(|_| Run::default()).collect();
-        Self { id, order, partitions, log, waiting, tally, shared, rest: Rest::NotYet, key: Vec::new() }
+        Self { id, order, partitions, log, waiting, tally, shared, rest: Rest::Between, key: Vec::new() }
     }
 
     /// Whether there is anything to do: without it, every document stays as it is.
@@ -177,14 +173,9 @@ impl Folded {
     fn next_of_rest(&mut self) -> Result<Option<RawDocumentBuf>, FoldError> {
         loop {
             match &mut self.rest {
-                Rest::NotYet => self.rest = self.first_of_rest(),
                 Rest::Between => match self.next_partition()? {
                     Some(next) => self.rest = next,
                     None => return Ok(None),
-                },
-                Rest::Ordered(states) => match states.pop() {
-                    Some(state) => return whole(state),
-                    None => self.rest = Rest::Between,
                 },
                 Rest::Paged(entries) => match entries.next() {
                     Some(entry) => {
@@ -213,22 +204,6 @@ impl Folded {
         }
     }
 
-    fn first_of_rest(&mut self) -> Rest {
-        if self.order == Order::Any {
-            return Rest::Between;
-        }
-        let mut states: Vec<State> = Vec::new();
-        for partition in &mut self.partitions {
-            if let Partition::Held(held) = partition {
-                states.extend(std::mem::take(&mut held.states).into_values().map(|held| held.state));
-            }
-        }
-        self.tally.lost_updates += states.iter().map(|state| u64::from(state.late)).sum::<u64>();
-        states.retain(|state| matches!(state.known, Known::Whole(_)));
-        states.sort_unstable_by_key(|state| std::cmp::Reverse(state.place));
-        Rest::Ordered(states)
-    }
-
     fn next_partition(&mut self) -> Result<Option<Rest>, FoldError> {
         let mut parts: Vec<&mut Held> = self.partitions.iter_mut().filter_map(Partition::held_mut).collect();
         let paged =
@@ -240,7 +215,7 @@ impl Folded {
         let mut held: Vec<State> =
             parts.iter_mut().flat_map(|held| std::mem::take(&mut held.states).into_values().map(|held| held.state)).collect();
         if !held.is_empty() {
-            // As they were inserted: where `_id`s grow, the server's index then grows at its end.
+            // As they were inserted: the order of a capped collection is part of it, and where `_id`s grow, the server's index then grows at its end.
             held.sort_unstable_by_key(|state| state.place);
             return Ok(Some(Rest::Held(held.into_iter())));
         }

@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
+use std::sync::LazyLock;
 
 use bson::RawDocumentBuf;
 use oplogue_domain::OplogTime;
 use oplogue_format::bson_stream::{DocumentReader, PieceReader, StreamError};
 use oplogue_format::compression;
-use oplogue_storage::Storage;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use oplogue_storage::{ByteBudget, Room, Storage};
+use tokio::sync::mpsc;
 
 use crate::error::RepositoryError;
 use crate::object::{Failure, ObjectBytes, ObjectRef};
@@ -25,9 +26,7 @@ const BATCHES_AHEAD: usize = 2;
 /// Bytes of batches handed out by all streams of bytes of this process, until their takers are done with them. Each stream makes one more
 /// while it waits. So restores of documents of 16 MiB stay in bounds, too.
 const BYTES_OUT_MAX: usize = 96 << 20;
-/// One permit for them is so many bytes.
-const UNIT_BYTES: usize = 4 << 10;
-static BYTES_OUT: Semaphore = Semaphore::const_new(BYTES_OUT_MAX / UNIT_BYTES);
+static BYTES_OUT: LazyLock<ByteBudget> = LazyLock::new(|| ByteBudget::new(BYTES_OUT_MAX));
 
 /// What a stream of documents amounted to, known at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,22 +51,7 @@ pub struct StoredBatch {
     pub bytes: Vec<u8>,
     pub documents: u64,
     /// What others may have when this batch is done with: to be kept as long as the bytes are.
-    pub room: Room,
-}
-
-/// A share of the memory for batches. Dropped, it is free for others. Who waits for another batch while it keeps one may wait for itself.
-#[derive(Debug)]
-pub struct Room {
-    _share: Option<SemaphorePermit<'static>>,
-}
-
-impl Room {
-    /// Waits until there is room. More than there is at all may go alone.
-    fn wait(runtime: &tokio::runtime::Handle, bytes: usize) -> Self {
-        let units = bytes.min(BYTES_OUT_MAX).div_ceil(UNIT_BYTES);
-        // The semaphore is never closed.
-        Self { _share: runtime.block_on(BYTES_OUT.acquire_many(u32::try_from(units).unwrap_or(u32::MAX))).ok() }
-    }
+    pub room: Option<Room>,
 }
 
 /// Batches in stored order.
@@ -140,7 +124,7 @@ fn read_bytes(
     let (bytes, failure) = ObjectBytes::open(runtime, storage, object.clone());
     let mut reader = PieceReader::new(compression::decoder(object.compression, Box::new(bytes)));
     while let Some((bytes, documents)) = reader.next_piece(BATCH_BYTES).map_err(|error| stop(object, &failure, error))? {
-        let room = Room::wait(runtime, bytes.len());
+        let room = runtime.block_on(BYTES_OUT.room(bytes.len()));
         sender.blocking_send(Message::Batch(StoredBatch { bytes, documents, room })).map_err(|_| Stop::NobodyListens)?;
     }
     Ok(ReadSummary { bytes: reader.bytes(), crc64: reader.crc64(), documents: reader.documents() })

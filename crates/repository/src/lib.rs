@@ -33,7 +33,7 @@ pub use catalog::CatalogState;
 pub use compact::Compacted;
 pub use copy::{CopyItem, Presence};
 pub use delete::{Deleted, DeletionStep, Orphan, OrphanKind};
-pub use documents::{BATCH_BYTES, BATCH_DOCUMENTS, BatchStream, ByteStream, DocumentStream, EntryStream, ReadSummary, Room, StoredBatch};
+pub use documents::{BATCH_BYTES, BATCH_DOCUMENTS, BatchStream, ByteStream, DocumentStream, EntryStream, ReadSummary, StoredBatch};
 pub use error::RepositoryError;
 pub use frames::{Appender, Batch, DocumentObject, Written};
 pub use object::ObjectRef;

@@ -24,9 +24,8 @@ use object_store::{
     Attribute, AttributeValue, Attributes, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
 };
 
-use tokio::sync::Semaphore;
-
 use crate::backend::{Backend, Opened, WriteObject};
+use crate::byte_budget::ByteBudget;
 use crate::error::{Attempt, StorageError};
 use crate::name;
 use crate::storage::{Level, ObjectInfo};
@@ -86,7 +85,7 @@ pub(crate) struct Cloud {
     storage_class: Option<String>,
     part_bytes: usize,
     /// What all writers share.
-    room: Arc<Semaphore>,
+    under_way: ByteBudget,
     request_timeout: Duration,
 }
 

@@ -20,6 +20,7 @@
 //! Azure uncommitted blocks, which Azure forgets after a week.
 
 mod backend;
+mod byte_budget;
 mod cloud;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -41,6 +42,7 @@ mod storage;
 mod url;
 mod writer;
 
+pub use byte_budget::{ByteBudget, Room};
 pub use encrypted::{Beginning, EncryptionKey, KeyError, MARKER as ENCRYPTION_MARKER};
 pub use error::{Attempt, StorageError};
 pub use options::{ServerSideEncryption, StorageOptions};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::folder::{ServerFolder, tail};
 use crate::http::{self, Response};
 use crate::ports::Port;
@@ -85,6 +86,14 @@ impl OplogueServer {
             Ok(answer.ok().filter(|answer| answer.status == 200).map(drop))
         })
         .await
+    }
+
+    /// Goes to a page and signs in there as the administrator.
+    pub async fn sign_in(&self, browser: &mut Browser, path: &str) -> anyhow::Result<()> {
+        browser.goto(&format!("{}{path}", self.url())).await?;
+        browser.fill("Name", NAME).await?;
+        browser.fill("Password", PASSWORD).await?;
+        browser.click("button", "Sign in").await
     }
 
     /// The last lines that a process (`server`, or an agent's name) wrote.

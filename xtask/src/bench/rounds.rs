@@ -3,6 +3,7 @@
 //! What is measured is also checked: every restore, and the replaying ceiling too, must end with the documents of the source.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use bson::Timestamp;
@@ -48,43 +49,29 @@ pub async fn measure(options: Options, peers: Peers, program: &Path) -> anyhow::
     }
     let (name, base) = base.context("at least one round")?;
     let at_base = source.hash().await?;
-    if options.only_snapshot {
-        for round in 1..=options.runs {
-            bench.restore(&name, bytes, &at_base, round).await?;
-            bench.restore_by_peer(bytes, &dumps, true, &at_base, round).await?;
-            bench.insert(round).await?;
-            bench.restore_by_peer(bytes, &dumps, false, &at_base, round).await?;
-            bench.restore_plain(&name, bytes, &at_base, round).await?;
-        }
-        bench.large().await?;
-        let conditions = bench.conditions(&source, machine, load_before, bytes, documents, indexes, None);
-        return Ok(bench.measured.figures(conditions, 0));
-    }
-
-    say(&format!("writing {} oplog entries", count(options.entries as f64)));
-    source.with(move |address| traffic::write(address, options.size_mb, options.entries)).await?;
-    let end = source.newest().await?;
-    let prebuilt = source.with(move |address| Prebuilt::read(address, base, end, &DATABASES)).await?;
-    let prebuilt = std::sync::Arc::new(prebuilt);
-    anyhow::ensure!(prebuilt.entries >= options.entries, "the oplog has {} entries, {} were wanted", prebuilt.entries, options.entries);
-    let at_end = source.hash().await?;
-    source.settle().await?;
-    bench.slice(&source, end).await?;
+    let oplog = if options.only_snapshot { None } else { Some(bench.write_oplog(&source, base).await?) };
 
     for round in 1..=options.runs {
         bench.restore(&name, bytes, &at_base, round).await?;
         bench.restore_by_peer(bytes, &dumps, true, &at_base, round).await?;
         bench.insert(round).await?;
-        bench.restore_latest(&at_end, &prebuilt, round).await?;
+        if let Some((prebuilt, at_end)) = &oplog {
+            bench.restore_latest(at_end, prebuilt, round).await?;
+        }
         bench.restore_by_peer(bytes, &dumps, false, &at_base, round).await?;
         let target = bench.restore_plain(&name, bytes, &at_base, round).await?;
-        // Last: some machines are slower for a while after it.
-        bench.apply(target, &prebuilt, &at_end, round).await?;
+        if let Some((prebuilt, at_end)) = &oplog {
+            // Last: some machines are slower for a while after it.
+            bench.apply(target, prebuilt, at_end, round).await?;
+        }
     }
-    bench.slice_beside_writes(&source).await?;
+    if oplog.is_some() {
+        bench.slice_beside_writes(&source).await?;
+    }
     bench.large().await?;
-    let conditions = bench.conditions(&source, machine, load_before, bytes, documents, indexes, Some(&prebuilt));
-    Ok(bench.measured.figures(conditions, prebuilt.entries))
+    let prebuilt = oplog.as_ref().map(|(prebuilt, _)| prebuilt.as_ref());
+    let conditions = bench.conditions(&source, machine, load_before, bytes, documents, indexes, prebuilt);
+    Ok(bench.measured.figures(conditions, prebuilt.map_or(0, |prebuilt| prebuilt.entries)))
 }
 
 impl Bench<'_> {
@@ -186,6 +173,20 @@ impl Bench<'_> {
         Ok((name, time(&report["restores_to"]).context("the report of a backup has `restores_to`")?))
     }
 
+    /// Fills the oplog behind `base` and stores it. Returns its operations, and the hashes of the documents that it leads to.
+    async fn write_oplog(&mut self, source: &Server, base: Timestamp) -> anyhow::Result<(Arc<Prebuilt>, Vec<String>)> {
+        let Options { size_mb, entries, .. } = self.options;
+        say(&format!("writing {} oplog entries", count(entries as f64)));
+        source.with(move |address| traffic::write(address, size_mb, entries)).await?;
+        let end = source.newest().await?;
+        let prebuilt = source.with(move |address| Prebuilt::read(address, base, end, &DATABASES)).await?;
+        anyhow::ensure!(prebuilt.entries >= entries, "the oplog has {} entries, {entries} were wanted", prebuilt.entries);
+        let at_end = source.hash().await?;
+        source.settle().await?;
+        self.slice(source, end).await?;
+        Ok((Arc::new(prebuilt), at_end))
+    }
+
     /// Stores the oplog up to `end` from where the newest backup ends. Once: there is nothing left to slice afterwards.
     async fn slice(&mut self, source: &Server, end: Timestamp) -> anyhow::Result<()> {
         say("`oplogue slice`");
@@ -222,7 +223,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// A restore of the backup. Returns the server it went to.
+    /// A restore of the compressed backup.
     async fn restore(&mut self, name: &str, bytes: u64, at_base: &[String], round: u64) -> anyhow::Result<()> {
         say(&format!("round {round}: `oplogue restore --backup`"));
         let target = Server::start().await?;
@@ -233,7 +234,7 @@ impl Bench<'_> {
         target.must_equal(at_base, "`oplogue restore --backup`").await
     }
 
-    /// A restore of the uncompressed backup: `mongorestore` reads a dump that is not compressed, either.
+    /// The same of the uncompressed one. Returns the server it went to.
     async fn restore_plain(&mut self, name: &str, bytes: u64, at_base: &[String], round: u64) -> anyhow::Result<Server> {
         say(&format!("round {round}: `oplogue restore --backup`, uncompressed"));
         let target = Server::start().await?;
@@ -257,7 +258,7 @@ impl Bench<'_> {
     }
 
     /// On top of a restored backup: some operations one by one, then the ceiling of replaying.
-    async fn apply(&mut self, target: Server, prebuilt: &std::sync::Arc<Prebuilt>, at_end: &[String], round: u64) -> anyhow::Result<()> {
+    async fn apply(&mut self, target: Server, prebuilt: &Arc<Prebuilt>, at_end: &[String], round: u64) -> anyhow::Result<()> {
         say(&format!("round {round}: applying {} operations, prebuilt", count(prebuilt.operations as f64)));
         // A restore builds secondary indexes at its end: here, too, they must not be in the way.
         target.with(|address| data::drop_indexes(&mut Wire::connect(address)?)).await?;

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::Context;
 use oplogue_testkit::browser::Look;
-use oplogue_testkit::oplogue::{NAME, PASSWORD};
 use oplogue_testkit::{Browser, OplogueServer};
 use serde_json::{Value, json};
 
@@ -39,10 +38,7 @@ pub async fn take(executable: &Path) -> anyhow::Result<()> {
     shop::open(&stage.client).await?;
     let server = OplogueServer::start(executable, &["--refresh", "1s"]).await?;
     let mut camera = Camera { server, browser: Browser::start().await? };
-    camera.go("/").await?;
-    camera.browser.fill("Name", NAME).await?;
-    camera.browser.fill("Password", PASSWORD).await?;
-    camera.browser.click("button", "Sign in").await?;
+    camera.server.sign_in(&mut camera.browser, "/").await?;
     camera.browser.wait_text("Overview", false).await?;
     camera.take("first-steps").await?;
 

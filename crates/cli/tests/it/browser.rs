@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use mongodb::Client;
-use oplogue_testkit::oplogue::{NAME, PASSWORD};
 use oplogue_testkit::receivers::{HttpReceiver, MailReceiver};
 use oplogue_testkit::{Browser, OplogueServer, ReplicaSet, ReplicaSetOptions, S3Bucket, S3Server, capture};
 use tempfile::TempDir;
@@ -67,10 +66,7 @@ impl Story {
     }
 
     async fn sign_in(&mut self) {
-        self.go("/backups").await;
-        self.fill("Name", NAME).await;
-        self.fill("Password", PASSWORD).await;
-        self.press("Sign in").await;
+        self.server.sign_in(&mut self.browser, "/backups").await.expect("signed in");
         self.sees("No backups found").await;
     }
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use oplogue_testkit::oplogue::{NAME, PASSWORD};
 use oplogue_testkit::{Browser, OplogueServer, ReplicaSet, ReplicaSetOptions};
 use serde_json::json;
 
@@ -12,13 +11,13 @@ const LATE: Duration = Duration::from_millis(1500);
 struct Desk {
     _set: ReplicaSet,
     _folder: tempfile::TempDir,
-    server: OplogueServer,
+    _server: OplogueServer,
     browser: Browser,
 }
 
 impl Desk {
-    /// An agent, a storage location, somebody signed in, and answers that take their time.
-    async fn begin() -> Self {
+    /// Somebody signed in before a form, with an agent, a storage location, and answers that take their time.
+    async fn at(path: &str) -> Self {
         let set = ReplicaSet::start(ReplicaSetOptions::default()).await.expect("a replica set starts");
         let folder = tempfile::tempdir().expect("a folder");
         let server = OplogueServer::start(Path::new(env!("CARGO_BIN_EXE_oplogue")), &[]).await.expect("the server starts");
@@ -26,24 +25,17 @@ impl Desk {
         let location = json!({"name": "disk", "kind": "local", "settings": {"path": folder.path()}});
         server.post("/locations", &location).await.expect("a storage location");
         let mut browser = Browser::start().await.expect("a browser starts");
-        browser.goto(&format!("{}/backups", server.url())).await.expect("the page is there");
-        browser.fill("Name", NAME).await.expect("name");
-        browser.fill("Password", PASSWORD).await.expect("password");
-        browser.click("button", "Sign in").await.expect("signed in");
+        server.sign_in(&mut browser, "/backups").await.expect("signed in");
         browser.wait_text("No backups found", false).await.expect("signed in");
         browser.slow(LATE).await.expect("the browser waits");
-        Self { _set: set, _folder: folder, server, browser }
-    }
-
-    async fn go(&mut self, path: &str) {
-        self.browser.goto(&format!("{}{path}", self.server.url())).await.expect("the page is there");
+        browser.goto(&format!("{}{path}", server.url())).await.expect("the page is there");
+        Self { _set: set, _folder: folder, _server: server, browser }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_typed_while_the_form_is_filled_in_stays() {
-    let mut desk = Desk::begin().await;
-    desk.go("/backups/new").await;
+    let mut desk = Desk::at("/backups/new").await;
     let browser = &mut desk.browser;
     browser.fill("Backup name", "quick").await.expect("name");
     // The server is asked what follows from the service; nobody waits for that.
@@ -59,8 +51,7 @@ async fn what_is_typed_while_the_form_is_filled_in_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_that_is_typed_while_the_template_is_filled_in_stays() {
-    let mut desk = Desk::begin().await;
-    desk.go("/alerts/rules/new").await;
+    let mut desk = Desk::at("/alerts/rules/new").await;
     let browser = &mut desk.browser;
     browser.select_value("template", "restore_point_old").await.expect("the template is offered");
     browser.fill("Limit", "120").await.expect("the limit");
@@ -71,8 +62,7 @@ async fn a_limit_that_is_typed_while_the_template_is_filled_in_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_is_sent_as_it_is_seen_also_before_it_is_filled_in() {
-    let mut desk = Desk::begin().await;
-    desk.go("/backups/new").await;
+    let mut desk = Desk::at("/backups/new").await;
     let browser = &mut desk.browser;
     browser.fill("Backup name", "quicker").await.expect("name");
     browser.pick("Location", "disk").await.expect("the location is offered");

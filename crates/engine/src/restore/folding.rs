@@ -8,7 +8,8 @@ use bson::Document;
 use oplogue_domain::OplogTime;
 use oplogue_fold::{Fold, Order, Spill};
 use oplogue_oplog::{CollectionId, Destination, Operation};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use oplogue_storage::{ByteBudget, Room};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::fold::{FoldLimits, Way, Ways, no_room};
@@ -18,8 +19,6 @@ use super::work::Work;
 /// Bytes of operations on their way to the thread. Now and then the thread writes down what it remembers, for as long as several batches take to
 /// be read: with room for them, reading goes on meanwhile. A batch that is larger goes alone.
 const BYTES_AHEAD_MAX: usize = 16 << 20;
-/// One permit for them is so many bytes.
-const UNIT_BYTES: usize = 4 << 10;
 /// Batches on their way to the thread, however small.
 const BATCHES_AHEAD: usize = 64;
 
@@ -30,7 +29,7 @@ pub(super) type Routed = Vec<(Destination, Operation)>;
 /// thread took and another gives back is used again late or never.
 pub(super) struct Folding {
     sender: mpsc::Sender<Message>,
-    room: Arc<Semaphore>,
+    ahead: ByteBudget,
     thread: JoinHandle<anyhow::Result<Pass>>,
     file: Arc<TemporaryFile>,
 }
@@ -38,11 +37,11 @@ pub(super) struct Folding {
 enum Message {
     Begin(CollectionId, Order),
     /// With the room they take until they are folded.
-    Operations(Routed, OwnedSemaphorePermit),
+    Operations(Routed, Room),
 }
 
 /// Dropped with the thread, also when it fails: nobody waits any longer for the room that it would give back.
-struct Listening(Arc<Semaphore>);
+struct Listening(ByteBudget);
 
 impl Drop for Listening {
     fn drop(&mut self) {
@@ -57,8 +56,8 @@ impl Folding {
         let fold = Fold::new(limits.memory_bytes_max, Arc::clone(&file) as Arc<dyn Spill>);
         let mut pass = Pass { fold, commands: BTreeMap::new(), principals: false, consistent_at };
         let (sender, mut messages) = mpsc::channel(BATCHES_AHEAD);
-        let room = Arc::new(Semaphore::new(BYTES_AHEAD_MAX / UNIT_BYTES));
-        let listening = Listening(Arc::clone(&room));
+        let ahead = ByteBudget::new(BYTES_AHEAD_MAX);
+        let listening = Listening(ahead.clone());
         let thread = tokio::task::spawn_blocking(move || {
             let _listening = listening;
             while let Some(message) = messages.blocking_recv() {
@@ -69,7 +68,7 @@ impl Folding {
             }
             Ok(pass)
         });
-        Self { sender, room, thread, file }
+        Self { sender, ahead, thread, file }
     }
 
     /// A collection is folded: before its first operation.
@@ -80,9 +79,8 @@ impl Folding {
 
     /// The next operations. False when the thread has failed, as [`Folding::end`] will say.
     pub(super) async fn take(&self, operations: Routed) -> bool {
-        let bytes: usize = operations.iter().map(|(_, operation)| weight(operation)).sum();
-        let units = bytes.min(BYTES_AHEAD_MAX).div_ceil(UNIT_BYTES) as u32;
-        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(units).await else { return false };
+        let bytes = operations.iter().map(|(_, operation)| weight(operation)).sum();
+        let Some(room) = self.ahead.room(bytes).await else { return false };
         self.sender.send(Message::Operations(operations, room)).await.is_ok()
     }
 

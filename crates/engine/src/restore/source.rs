@@ -3,7 +3,8 @@
 use anyhow::Context;
 use oplogue_fold::{FoldError, Folded, Met, Tally};
 use oplogue_mongo::DocumentBatch;
-use oplogue_repository::{ByteStream, Room, StoredBatch};
+use oplogue_repository::{ByteStream, StoredBatch};
+use oplogue_storage::Room;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -31,7 +32,7 @@ impl Batch {
     pub(super) fn stored(StoredBatch { bytes, room, .. }: StoredBatch) -> anyhow::Result<Self> {
         let read_bytes = bytes.len() as u64;
         let documents = DocumentBatch::from_bytes(bytes).context("the stored documents are not BSON")?;
-        Ok(Self { documents, read_bytes, room: Some(room) })
+        Ok(Self { documents, read_bytes, room })
     }
 
     fn made(documents: DocumentBatch) -> Self {

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use oplogue_format::compression::{Compression, encode_frame};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use oplogue_storage::{ByteBudget, Room};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::{Appender, Frame};
@@ -23,8 +24,6 @@ use crate::error::RepositoryError;
 const FRAMES_BYTES_MAX: usize = 32 << 20;
 /// The same where nothing is compressed: batches as they are read. Memory that is touched for the first time costs more than a copy.
 const BATCHES_BYTES_MAX: usize = 8 << 20;
-/// One permit of the semaphore is so many bytes.
-const UNIT_BYTES: usize = 4 << 10;
 
 /// Documents, one after the other, and how many end here. Whole ones, unless [`super::DocumentObject::may_cut_documents`].
 pub struct Batch {
@@ -35,8 +34,7 @@ pub struct Batch {
 /// What bounds the work of all readers of one backup. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Packing {
-    bytes_max: usize,
-    bytes: Arc<Semaphore>,
+    bytes: ByteBudget,
     workers: Arc<Semaphore>,
 }
 
@@ -44,14 +42,7 @@ impl Packing {
     pub(crate) fn new(compression: Compression) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let bytes_max = if compression == Compression::None { BATCHES_BYTES_MAX } else { FRAMES_BYTES_MAX };
-        Self { bytes_max, bytes: Arc::new(Semaphore::new(bytes_max / UNIT_BYTES)), workers: Arc::new(Semaphore::new(cores)) }
-    }
-
-    /// Waits until so many bytes may be on the way. More than there is room for at all may go alone.
-    async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let units = bytes.min(self.bytes_max).div_ceil(UNIT_BYTES);
-        // The semaphore is never closed.
-        self.bytes.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)).await.ok()
+        Self { bytes: ByteBudget::new(bytes_max), workers: Arc::new(Semaphore::new(cores)) }
     }
 
     /// Compresses once a worker is free.
@@ -74,7 +65,7 @@ pub(super) async fn pack(compression: Compression, raw: Bytes, documents: u64) -
 struct Packed {
     frame: Frame,
     /// Given back when the frame is stored.
-    room: Option<OwnedSemaphorePermit>,
+    room: Option<Room>,
 }
 
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -83,7 +74,7 @@ type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 struct Entering {
     raw: Bytes,
     documents: u64,
-    room: Pending<Option<OwnedSemaphorePermit>>,
+    room: Pending<Option<Room>>,
 }
 
 impl Appender {
@@ -140,11 +131,11 @@ impl Appender {
     }
 
     fn enter(&self, (raw, documents): (Bytes, u64)) -> Entering {
-        let (packing, bytes) = (self.object.shared.packing.clone(), raw.len());
-        Entering { raw, documents, room: Box::pin(async move { packing.room(bytes).await }) }
+        let (budget, bytes) = (self.object.shared.packing.bytes.clone(), raw.len());
+        Entering { raw, documents, room: Box::pin(async move { budget.room(bytes).await }) }
     }
 
-    fn pack(&self, raw: Bytes, documents: u64, room: Option<OwnedSemaphorePermit>) -> JoinHandle<Packed> {
+    fn pack(&self, raw: Bytes, documents: u64, room: Option<Room>) -> JoinHandle<Packed> {
         let (packing, compression) = (self.object.shared.packing.clone(), self.object.shared.compression);
         tokio::spawn(async move { Packed { frame: packing.pack(compression, raw, documents).await, room } })
     }

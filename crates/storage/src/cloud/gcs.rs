@@ -50,7 +50,7 @@ impl Cloud {
             endpoint: place.endpoint,
             storage_class: None,
             part_bytes: options.part_bytes,
-            room: super::upload::room(),
+            under_way: super::upload::budget(),
             request_timeout: options.request_timeout,
         })
     }

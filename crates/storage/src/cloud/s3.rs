@@ -87,7 +87,7 @@ impl Cloud {
             endpoint,
             storage_class: options.storage_class.clone(),
             part_bytes: options.part_bytes,
-            room: super::upload::room(),
+            under_way: super::upload::budget(),
             request_timeout: options.request_timeout,
         })
     }

@@ -3,16 +3,14 @@
 //! The cloud shows the object only when the upload is completed. A crash leaves an incomplete upload, which no listing shows but the
 //! bucket's owner pays for; only a lifecycle rule of the bucket can remove those.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, ObjectStore, PutMultipartOptions, PutPayload};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{Cloud, errors};
 use crate::backend::WriteObject;
+use crate::byte_budget::ByteBudget;
 use crate::error::{Attempt, StorageError};
 
 /// Parts of one object under way at once.
@@ -21,12 +19,10 @@ const PARTS_AT_ONCE: usize = 3;
 /// Bytes of parts under way at once, of all objects being written to one storage: memory does not grow with their number. A larger part
 /// goes alone.
 const UNDER_WAY_BYTES_MAX: usize = 48 << 20;
-/// One permit for them is so many bytes.
-const UNIT_BYTES: usize = 64 << 10;
 
-/// The permits that all writers of one storage share.
-pub(super) fn room() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(UNDER_WAY_BYTES_MAX / UNIT_BYTES))
+/// What all writers of one storage share.
+pub(super) fn budget() -> ByteBudget {
+    ByteBudget::new(UNDER_WAY_BYTES_MAX)
 }
 
 /// S3's limit.
@@ -79,9 +75,8 @@ impl Upload {
         while self.under_way.len() >= PARTS_AT_ONCE {
             self.part_done().await?;
         }
-        let units = self.piece_bytes.min(UNDER_WAY_BYTES_MAX).div_ceil(UNIT_BYTES);
-        // The semaphore is never closed. Parts under way give back what they have whether anybody looks after them or not.
-        let room = self.cloud.room.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)).await.ok();
+        // The budget is never closed. Parts under way give back what they have whether anybody looks after them or not.
+        let room = self.cloud.under_way.room(self.piece_bytes).await;
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
             empty => {
